@@ -1,0 +1,17 @@
+# The fuzz targets of fuzz/targets.txt: `name: module` makes the program <name>_fuzz out of
+# fuzz/<name>_fuzz.cc, linked with that module.
+file(STRINGS fuzz/targets.txt lines REGEX "^[a-z]")
+foreach(line ${lines})
+  string(REGEX MATCH "^([a-z_]+): *([a-z_]+)$" _ "${line}")
+  set(name ${CMAKE_MATCH_1})
+  set(module ${CMAKE_MATCH_2})
+  if(EXISTS ${PROJECT_SOURCE_DIR}/fuzz/${name}_fuzz.cc)
+    add_executable(${name}_fuzz fuzz/${name}_fuzz.cc)
+    target_link_libraries(${name}_fuzz PRIVATE gnomon_${module})
+    target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+    list(APPEND programs ${name}_fuzz)
+  else()
+    message(WARNING "fuzz/targets.txt: there is no fuzz/${name}_fuzz.cc")
+  endif()
+endforeach()
+add_custom_target(fuzz_targets DEPENDS ${programs})

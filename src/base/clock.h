@@ -1,0 +1,72 @@
+// The two clocks, as two types that do not mix. Timers use the monotonic one, stored deadlines and
+// time stamps the wall clock. Versions and sequences never come from a clock.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+
+namespace gnomon {
+
+using Duration = std::chrono::nanoseconds;
+
+// A point of the monotonic clock. Its origin means nothing; only differences do.
+struct Instant {
+  std::int64_t ns = 0;
+  auto operator<=>(const Instant&) const = default;
+  friend Instant operator+(Instant at, Duration d) { return {at.ns + d.count()}; }
+  friend Instant operator-(Instant at, Duration d) { return {at.ns - d.count()}; }
+  friend Duration operator-(Instant a, Instant b) { return Duration(a.ns - b.ns); }
+  static constexpr Instant never() { return {INT64_MAX}; }
+};
+
+// A point of the wall clock: milliseconds since 1970-01-01T00:00:00Z. 0 means "none".
+struct WallTime {
+  std::int64_t ms = 0;
+  auto operator<=>(const WallTime&) const = default;
+  friend WallTime operator+(WallTime at, std::chrono::milliseconds d) {
+    return {at.ms + d.count()};
+  }
+};
+
+class MonotonicClock {
+ public:
+  virtual ~MonotonicClock() = default;
+  [[nodiscard]] virtual Instant now() const = 0;
+};
+
+class WallClock {
+ public:
+  virtual ~WallClock() = default;
+  [[nodiscard]] virtual WallTime now() const = 0;
+};
+
+// The machine's clocks (CLOCK_MONOTONIC, CLOCK_REALTIME). Any thread.
+class SystemMonotonicClock final : public MonotonicClock {
+ public:
+  [[nodiscard]] Instant now() const override;
+};
+class SystemWallClock final : public WallClock {
+ public:
+  [[nodiscard]] WallTime now() const override;
+};
+
+// Clocks that stand still until a test moves them. One thread.
+class ManualClock final : public MonotonicClock {
+ public:
+  [[nodiscard]] Instant now() const override { return now_; }
+  void advance(Duration by) { now_ = now_ + by; }
+
+ private:
+  Instant now_{1'000'000'000};
+};
+class ManualWallClock final : public WallClock {
+ public:
+  [[nodiscard]] WallTime now() const override { return now_; }
+  void advance(std::chrono::milliseconds by) { now_ = now_ + by; }
+
+ private:
+  WallTime now_{1'700'000'000'000};
+};
+
+}  // namespace gnomon

@@ -1,0 +1,48 @@
+// Every bound of the server in one place, AWS IoT's quota beside it ("–": AWS names none).
+// Sizes are bytes. Those that a user may set have a key of the same name under [limits].
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/bytes.h"
+
+namespace gnomon::limits {
+
+// ---- packets
+constexpr std::size_t packet_bytes_max = 8 * MiB;       // AWS: 128 KiB of payload
+constexpr std::size_t connect_bytes_max = 128 * KiB;    // AWS: 128 KiB; before authentication
+constexpr int user_properties_max = 64;                 // per packet; AWS: 8 KiB in total
+constexpr std::size_t properties_bytes_max = 64 * KiB;  // per packet; AWS: 8 KiB of user properties
+
+// ---- names
+constexpr std::size_t topic_bytes_max = 65535;      // AWS: 256
+constexpr int topic_levels_max = 128;               // AWS: 8
+constexpr std::size_t client_id_bytes_max = 65535;  // AWS: 128
+
+// ---- one connection
+constexpr std::uint16_t receive_maximum = 1024;        // unacknowledged PUBLISHes from it; AWS: 100
+constexpr std::uint16_t inflight_max = 65535;          // unacknowledged PUBLISHes to it; AWS: 100
+constexpr std::uint16_t topic_alias_max = 32;          // each way; AWS: 8
+constexpr int subscriptions_per_packet = 1024;         // AWS: 8
+constexpr int subscriptions_per_session = 100'000;     // AWS: 50
+constexpr std::chrono::seconds keep_alive_max{65535};  // AWS: 1200
+constexpr std::chrono::seconds connect_timeout{10};    // TCP accepted to CONNECT complete; AWS: –
+constexpr std::size_t parked_bytes_max = 64 * KiB;  // received behind an undecided CONNECT; AWS: –
+constexpr std::size_t output_bytes_max = 16 * MiB;   // unsent; beyond it QoS 0 is dropped; AWS: –
+constexpr std::size_t output_bytes_hard = 24 * MiB;  // beyond it the connection is closed; AWS: –
+constexpr std::size_t queue_bytes_max = 16 * MiB;    // QoS 1 past the receive maximum; AWS: –
+constexpr std::size_t queue_messages_max = 100'000;  // the same, counted; AWS: –
+
+// ---- one shard
+constexpr std::size_t read_bytes = 256 * KiB;       // the shard's one receive buffer
+constexpr int shards_max = 64;                      // owners fit one 64-bit mask
+constexpr std::size_t mail_block_bytes = 64 * KiB;  // messages for another shard, encoded
+constexpr int mail_credits = 64;                    // blocks that one shard may owe another
+constexpr int unauthenticated_max = 4096;           // connections without a CONNACK; AWS: –
+
+// ---- will
+constexpr std::size_t will_payload_bytes_max = 65535;  // MQTT 5 §3.1.3.4: two-byte length
+
+}  // namespace gnomon::limits

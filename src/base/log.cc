@@ -1,0 +1,152 @@
+#include "base/log.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include "base/utf8.h"
+
+namespace gnomon {
+namespace {
+
+// Of a longer value only the beginning is written: a client id may have 64 KiB.
+constexpr std::size_t value_bytes_max = 512;
+
+spdlog::level::level_enum level_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warn:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
+    case LogLevel::off:
+      break;
+  }
+  return spdlog::level::off;
+}
+
+// Never destroyed, so that threads still running at exit may log.
+spdlog::logger& logger() {
+  static spdlog::logger& instance = [&]() -> spdlog::logger& {
+    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    auto* made = new spdlog::logger("gnomon", std::move(sink));
+    made->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+        "%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc));
+    made->set_level(spdlog::level::info);
+    return *made;
+  }();
+  return instance;
+}
+
+// Bytes of the character at `at` if it is one that a terminal or a reader may take for something
+// else: C1 controls (U+0080–9F), line separators and text direction (U+2028–202E, U+2066–2069).
+// `text` is well-formed.
+std::size_t deceptive(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  if (byte(0) == 0xc2) return byte(1) < 0xa0 ? 2 : 0;
+  if (byte(0) != 0xe2) return 0;
+  const bool general = byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae;
+  const bool isolates = byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9;
+  return general || isolates ? 3 : 0;
+}
+
+void append_hex(std::string& out, std::string_view bytes) {
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += "\\x";
+    out += "0123456789abcdef"[byte >> 4];
+    out += "0123456789abcdef"[byte & 15];
+  }
+}
+
+// Appends `text` with everything escaped that could end the quotes, the line or the terminal's
+// patience. True if it needs quotes.
+bool append_escaped(std::string& out, std::string_view text) {
+  // is_mqtt_utf8 says no to U+0000 too: then every byte above ASCII is escaped, which is harmless.
+  const bool utf8 = is_mqtt_utf8(text);
+  bool quotes = text.empty();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) {
+      append_hex(out, text.substr(i, 1));
+    } else if (const std::size_t count = byte >= 0x80 ? deceptive(text, i) : 0; count > 0) {
+      append_hex(out, text.substr(i, count));
+      i += count - 1;
+    } else {
+      out += c;
+      quotes |= c == ' ' || c == '=';
+      continue;
+    }
+    quotes = true;
+  }
+  return quotes;
+}
+
+void append_value(std::string& out, std::string_view value) {
+  std::size_t shown = std::min(value.size(), value_bytes_max);
+  // Not in the middle of a character: at most three bytes back.
+  for (int i = 0; i < 3 && shown < value.size() && shown > 0; ++i) {
+    if ((static_cast<unsigned char>(value[shown]) & 0xc0) != 0x80) break;
+    --shown;
+  }
+  const std::size_t start = out.size();
+  if (append_escaped(out, value.substr(0, shown))) {
+    out.insert(start, 1, '"');
+    out += '"';
+  }
+  if (shown < value.size()) out += "…(" + std::to_string(value.size()) + " bytes)";
+}
+
+}  // namespace
+
+void set_log_level(LogLevel level) { logger().set_level(level_of(level)); }
+
+bool log_enabled(LogLevel level) {
+  return level != LogLevel::off && logger().should_log(level_of(level));
+}
+
+std::string log_text(std::string_view event, std::initializer_list<LogField> fields) {
+  std::string line(event);
+  for (const LogField& field : fields) {
+    line += ' ';
+    line += field.key;
+    line += '=';
+    append_value(line, field.value);
+  }
+  return line;
+}
+
+void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
+  if (!log_enabled(level)) return;
+  // As a view, not as a format string: braces in it mean nothing.
+  const std::string line = log_text(event, fields);
+  logger().log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+bool LogLimiter::allow(Instant now) {
+  if (now - window_ >= std::chrono::minutes(1)) {
+    window_ = now;
+    used_ = 0;
+  }
+  if (used_ >= burst_) {
+    ++held_;
+    return false;
+  }
+  ++used_;
+  reported_ = std::exchange(held_, 0);
+  return true;
+}
+
+}  // namespace gnomon

@@ -1,0 +1,206 @@
+// Test fixture: shards on the simulated network, and clients that speak through the client role of
+// the connection machine. For tests of this module only.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "broker/shard.h"
+#include "mqtt/connection.h"
+#include "runtime/sim.h"
+#include "store/memory.h"
+
+namespace gnomon::broker::testing {
+
+// What a client got, its strings its own.
+struct Got {
+  std::string topic, payload;
+  std::uint8_t qos = 0;
+  bool retain = false;
+  std::uint16_t packet_id = 0;
+  std::vector<std::uint32_t> identifiers;
+  std::optional<std::uint32_t> expiry;
+};
+
+class Broker {
+ public:
+  explicit Broker(int count, std::uint64_t seed = 1, Profile given = {})
+      : profile(given), network(seed), random(seed), store(store::make_memory_store()) {
+    control = network.make_loop();
+    for (int i = 0; i < count; ++i) {
+      loops.push_back(network.make_loop());
+      shards.push_back(std::make_unique<Shard>(Shard::Setup{
+          static_cast<ShardId>(i), seed, profile, *loops.back(), *store, random}));
+    }
+    for (auto& shard : shards) shard->join(shards);
+    listener = std::move(*control->listen({"127.0.0.1", 0}, [this](std::span<const runtime::Accepted> accepted) {
+      for (const runtime::Accepted& connection : accepted) {
+        Shard& shard = *shards[next_shard++ % shards.size()];
+        std::vector<Envelope> letter;
+        letter.push_back({0, Adopt{connection}});
+        shard.load_counter().fetch_add(1);
+        shard.mailbox().push(letter);
+      }
+    }));
+    for (auto& loop : loops) loop->start("shard");
+    control->start("control");
+  }
+
+  std::uint64_t total(Count which) {
+    std::uint64_t sum = 0;
+    for (auto& shard : shards) sum += shard->sample().get(which);
+    return sum;
+  }
+
+  Profile profile;
+  runtime::SimNetwork network;
+  SeededRandom random;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<runtime::Loop> control;
+  std::vector<std::unique_ptr<runtime::Loop>> loops;
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::unique_ptr<runtime::Listener> listener;
+  std::size_t next_shard = 0;  // connections are dealt out in turn; a test may set it
+};
+
+class Client {
+ public:
+  Client(Broker& broker, std::string id, mqtt::Version version = mqtt::Version::v5)
+      : broker_(broker), id_(std::move(id)), link_(broker.network.connect(broker.listener->address())) {
+    connect.version = version;
+  }
+
+  // To be filled before start(); client_id is set by it.
+  mqtt::Connect connect;
+  mqtt::Settings settings;
+
+  void start() {
+    connect.client_id = id_;
+    machine_.connect(connect, out_);
+    flush();
+  }
+  void subscribe(const std::string& filter, std::uint8_t qos = 0, std::uint32_t identifier = 0) {
+    mqtt::Subscribe packet;
+    packet.packet_id = next_id();
+    packet.identifier = identifier;
+    packet.entries.push_back({filter, qos, no_local, retain_as_published, 0});
+    machine_.subscribe(packet, out_);
+    flush();
+  }
+  void unsubscribe(const std::string& filter) {
+    mqtt::Unsubscribe packet;
+    packet.packet_id = next_id();
+    packet.filters.push_back(filter);
+    machine_.unsubscribe(packet, out_);
+    flush();
+  }
+  void publish(const std::string& topic, const std::string& payload, std::uint8_t qos = 0) {
+    mqtt::Publish packet;
+    packet.topic = topic;
+    packet.payload = as_bytes(payload);
+    packet.qos = qos;
+    packet.expiry_seconds = expiry;
+    if (qos > 0) packet.packet_id = next_id();
+    machine_.publish(packet, out_);
+    flush();
+  }
+  void puback(std::uint16_t packet_id) {
+    machine_.ack({mqtt::PacketType::puback, packet_id, mqtt::Reason::success, {}}, out_);
+    flush();
+  }
+  void disconnect(mqtt::Reason reason = mqtt::Reason::success) {
+    mqtt::Disconnect packet;
+    packet.reason = reason;
+    machine_.disconnect(packet, out_);
+    flush();
+  }
+  void drop() { link_->close(true); }
+  runtime::SimClient& link() { return *link_; }
+  void send_raw(ByteView bytes) { link_->send(bytes); }
+
+  // Takes what has arrived; acknowledges QoS 1 unless told not to.
+  void poll() {
+    Buffer& received = link_->received();
+    const Buffer bytes = std::move(received);
+    received = Buffer();
+    ByteView in = bytes.view();
+    for (;;) {
+      const mqtt::Event event = machine_.next(in, incoming_, out_);
+      if (event == mqtt::Event::none || !take(event)) break;
+    }
+    flush();
+  }
+  [[nodiscard]] bool closed() const { return link_->closed_by_server(); }
+
+  bool no_local = false, retain_as_published = false, acknowledge = true;
+  std::optional<std::uint32_t> expiry;
+  std::optional<mqtt::Reason> connack, disconnected;
+  bool session_present = false;
+  std::vector<mqtt::Reason> subacks, unsubacks, pubacks;
+  std::vector<Got> got;
+
+ private:
+  std::uint16_t next_id() { return static_cast<std::uint16_t>(++ids_); }
+  void flush() {
+    if (!out_.empty()) link_->send(out_.view());
+    out_.clear();
+  }
+  bool take(mqtt::Event event) {
+    switch (event) {
+      case mqtt::Event::connack:
+        connack = incoming_.connack.reason;
+        session_present = incoming_.connack.session_present;
+        return true;
+      case mqtt::Event::publish: {
+        const mqtt::Publish& p = incoming_.publish;
+        got.push_back({std::string(p.topic), std::string(as_text(p.payload)), p.qos, p.retain,
+                       p.packet_id, p.subscription_ids, p.expiry_seconds});
+        if (p.qos == 1 && acknowledge) {
+          machine_.ack({mqtt::PacketType::puback, p.packet_id, mqtt::Reason::success, {}}, out_);
+        }
+        return true;
+      }
+      case mqtt::Event::suback: {
+        const auto& ack = incoming_.subscribe_ack;
+        auto& to = ack.type == mqtt::PacketType::suback ? subacks : unsubacks;
+        if (ack.reasons.empty()) to.push_back(mqtt::Reason::success);  // 3.1.1 UNSUBACK
+        to.insert(to.end(), ack.reasons.begin(), ack.reasons.end());
+        return true;
+      }
+      case mqtt::Event::ack:
+        if (incoming_.ack.type == mqtt::PacketType::puback) pubacks.push_back(incoming_.ack.reason);
+        return true;
+      case mqtt::Event::disconnect:
+        disconnected = incoming_.disconnect.reason;
+        return false;
+      case mqtt::Event::refused:
+        throw std::runtime_error(std::string("the server sent: ") + incoming_.fault.what);
+      default:
+        return true;
+    }
+  }
+
+  Broker& broker_;
+  std::string id_;
+  std::unique_ptr<runtime::SimClient> link_;
+  mqtt::Connection machine_{mqtt::Role::client, settings};
+  mqtt::Incoming incoming_;
+  Buffer out_;
+  unsigned ids_ = 0;
+};
+
+// Runs the broker and the clients until all is quiet.
+template <class... C>
+void settle(Broker& broker, C&... clients) {
+  for (bool quiet = false; !quiet;) {
+    broker.network.run();
+    const auto pending = [](Client& client) { return !client.link().received().empty(); };
+    quiet = !(pending(clients) || ...);
+    (clients.poll(), ...);
+  }
+  broker.network.run();
+}
+
+}  // namespace gnomon::broker::testing

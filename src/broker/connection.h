@@ -1,0 +1,128 @@
+// Connection: one MQTT client on the wire.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "broker/counters.h"
+#include "broker/encoder.h"
+#include "broker/mail.h"
+#include "broker/routes.h"
+#include "broker/session.h"
+#include "broker/tickets.h"
+#include "mqtt/connection.h"
+#include "runtime/loop.h"
+
+namespace gnomon::broker {
+
+class Shard;
+
+// Connection: the protocol of one client, from accepted socket to release of its client id.
+//   connecting → (CONNECT) → claiming → (Grant) → established → ended
+// What arrives while claiming is kept, bounded, and handled after the grant.
+// Owner:   its shard, which also frees it: never inside a call of it.
+// Threads: the shard's.
+class Connection final : public runtime::StreamHandler, private runtime::Timer {
+ public:
+  Connection(Shard& shard, ConnectionRef ref);
+  ~Connection() override = default;
+
+  void open(runtime::StreamPtr stream);
+
+  // ---- from home
+  void granted(Generation generation);
+  void denied(mqtt::Reason reason);
+  void evicted();
+
+  // ---- from the shard
+  // Sends a message to this receiver, queues it, or drops it and counts why. Never ends the
+  // connection, so that the routes being walked stay as they are.
+  void deliver(Encoder& encoder, const Target& target, std::span<const std::uint32_t> identifiers);
+  void suback(const mqtt::SubscribeAck& ack);
+  // One obligation of a ticket is met.
+  void settle(Tickets::Number ticket);
+  // The shard is no longer behind: go on with what was kept.
+  void unpark();
+  // The server stops: DISCONNECT 0x8B, close when flushed.
+  void shut_down();
+  void end_slow();
+
+  [[nodiscard]] const ConnectionRef& ref() const { return ref_; }
+  Session& session() { return session_; }
+  [[nodiscard]] bool established() const { return state_ == State::established; }
+  [[nodiscard]] bool waiting_for_output() const { return stream_ && stream_->pending() > 0; }
+
+ private:
+  enum class State : std::uint8_t { connecting, claiming, established, ended };
+  // Kept from CONNECT until the connection's end; most clients leave no will.
+  struct LeftWill {
+    Buffer message;  // encoded
+    std::optional<std::uint32_t> expiry_seconds;
+  };
+  struct PendingConnect {
+    std::uint32_t session_expiry_seconds = 0;
+    bool assigned_id = false;
+  };
+
+  void on_bytes(ByteView bytes) override;
+  void on_drained() override;
+  void on_ended(runtime::Ended why) override;
+  void on_timer() override;
+
+  void process(ByteView in);
+  void flush_answers();
+  // Handle one packet; false: the connection has ended.
+  bool handle(mqtt::Event event);
+  bool on_connect(const mqtt::Connect& connect);
+  [[nodiscard]] mqtt::Reason check_will(const mqtt::Will& will) const;
+  void keep_will(const mqtt::Will& will);
+  bool on_publish(const mqtt::Publish& publish);
+  bool refuse_publish(const mqtt::Publish& publish, mqtt::Reason reason, const char* what,
+                      Count count);
+  void acknowledge(const mqtt::Publish& publish, int obligations);
+  bool on_ack(const mqtt::Ack& ack);
+  bool on_subscribe(const mqtt::Subscribe& subscribe);
+  bool on_unsubscribe(const mqtt::Unsubscribe& unsubscribe);
+  [[nodiscard]] mqtt::Reason subscribe_one(const mqtt::SubscribeEntry& entry,
+                                           std::uint32_t identifier);
+  Route* route_to(std::string_view topic);
+
+  void send(const Encoder::Layout& layout, std::uint16_t packet_id, std::uint8_t first_byte_flags);
+  void send_slowly(mqtt::Publish& publish, std::span<const std::uint32_t> identifiers);
+  void enqueue(const message::Message& message, std::span<const std::uint32_t> identifiers,
+               bool retain);
+  void pump_queue();
+  [[nodiscard]] bool window_open() const;
+  void close_tickets();
+
+  void park();
+  void arm_keep_alive();
+  // Says why, in MQTT 5, and ends. Always returns false.
+  bool disconnect(mqtt::Reason reason, const char* what, Count count);
+  bool refuse_connect(mqtt::Reason reason, const char* what, Count count);
+  enum class WillFate : bool { drop, publish };
+  void end(Count count, WillFate fate);
+
+  Shard& shard_;
+  runtime::StreamPtr stream_;
+  mqtt::Connection machine_;
+  Session session_;
+  std::string client_id_;
+  Route* route_ = nullptr;         // of the last topic published to
+  std::uint64_t route_epoch_ = 0;  // in which route_ was taken
+  Instant last_received_{};
+  std::unique_ptr<LeftWill> will_;
+  std::unique_ptr<Tickets> tickets_;  // null: none open
+  std::unique_ptr<PendingConnect> pending_;  // set while a claim is unanswered
+  Generation generation_ = 0;
+  ConnectionRef ref_;
+  std::uint16_t keep_alive_seconds_ = 0;
+  State state_ = State::connecting;
+  bool parked_ = false;
+  bool plain_ = true;  // receives packets as encoded for all: it allows no topic aliases
+  bool doomed_ = false;
+};
+
+}  // namespace gnomon::broker

@@ -1,0 +1,60 @@
+#include "broker/counters.h"
+
+namespace gnomon::broker {
+
+namespace {
+using metrics::Kind;
+constexpr const char* refused = "CONNECTs refused, by reason.";
+constexpr const char* ended = "Connections that ended, by reason.";
+constexpr const char* dropped = "Deliveries to one receiver that were dropped, by reason.";
+constexpr const char* publish_refused = "PUBLISHes refused, by reason.";
+}  // namespace
+
+const std::array<metrics::Row, counters> counter_rows{{
+    {"gnomon_connections", Kind::gauge, "", "MQTT connections that are established."},
+    {"gnomon_subscriptions", Kind::gauge, "", "Subscriptions of connected clients."},
+    {"gnomon_filters", Kind::gauge, "", "Distinct topic filters, added up over shards."},
+    {"gnomon_connects_total", Kind::counter, "", "CONNECTs accepted."},
+    {"gnomon_connects_refused_total", Kind::counter, "reason=\"identity\"", refused},
+    {"gnomon_connects_refused_total", Kind::counter, "reason=\"protocol\"", refused},
+    {"gnomon_connects_refused_total", Kind::counter, "reason=\"unsupported\"", refused},
+    {"gnomon_connects_refused_total", Kind::counter, "reason=\"limit\"", refused},
+    {"gnomon_connects_refused_total", Kind::counter, "reason=\"timeout\"", refused},
+    {"gnomon_disconnects_total", Kind::counter, "reason=\"client\"", ended},
+    {"gnomon_disconnects_total", Kind::counter, "reason=\"lost\"", ended},
+    {"gnomon_disconnects_total", Kind::counter, "reason=\"keep_alive\"", ended},
+    {"gnomon_disconnects_total", Kind::counter, "reason=\"taken_over\"", ended},
+    {"gnomon_disconnects_total", Kind::counter, "reason=\"protocol\"", ended},
+    {"gnomon_disconnects_total", Kind::counter, "reason=\"refused\"", ended},
+    {"gnomon_disconnects_total", Kind::counter, "reason=\"slow\"", ended},
+    {"gnomon_disconnects_total", Kind::counter, "reason=\"shutdown\"", ended},
+    {"gnomon_messages_received_total", Kind::counter, "qos=\"0\"", "PUBLISHes taken from clients."},
+    {"gnomon_messages_received_total", Kind::counter, "qos=\"1\"", "PUBLISHes taken from clients."},
+    {"gnomon_messages_sent_total", Kind::counter, "qos=\"0\"", "PUBLISHes sent to clients."},
+    {"gnomon_messages_sent_total", Kind::counter, "qos=\"1\"", "PUBLISHes sent to clients."},
+    {"gnomon_messages_mailed_total", Kind::counter, "",
+     "Messages handed from one shard to another, once per shard that wants them."},
+    {"gnomon_messages_dropped_total", Kind::counter, "reason=\"slow_subscriber\"", dropped},
+    {"gnomon_messages_dropped_total", Kind::counter, "reason=\"queue_full\"", dropped},
+    {"gnomon_messages_dropped_total", Kind::counter, "reason=\"too_large\"", dropped},
+    {"gnomon_messages_dropped_total", Kind::counter, "reason=\"expired\"", dropped},
+    {"gnomon_publishes_refused_total", Kind::counter, "reason=\"qos\"", publish_refused},
+    {"gnomon_publishes_refused_total", Kind::counter, "reason=\"retain\"", publish_refused},
+    {"gnomon_publishes_refused_total", Kind::counter, "reason=\"reserved_topic\"", publish_refused},
+    {"gnomon_publishes_refused_total", Kind::counter, "reason=\"topic\"", publish_refused},
+    {"gnomon_subscriptions_refused_total", Kind::counter, "", "Filters refused in SUBSCRIBE."},
+    {"gnomon_wills_published_total", Kind::counter, "", "Wills published."},
+    {"gnomon_sessions_not_kept_total", Kind::counter, "",
+     "CONNECTs that asked for a session beyond the connection; it ends with it."},
+    {"gnomon_publisher_pauses_total", Kind::counter, "",
+     "Times a publisher was not read because another shard was behind."},
+    {"gnomon_loop_turns_total", Kind::counter, "", "Turns of the event loops."},
+    {"gnomon_loop_reads_total", Kind::counter, "", "Receive calls."},
+    {"gnomon_loop_writes_total", Kind::counter, "", "Send calls."},
+    {"gnomon_received_bytes_total", Kind::counter, "", "Bytes received."},
+    {"gnomon_sent_bytes_total", Kind::counter, "", "Bytes sent."},
+    {"gnomon_short_writes_total", Kind::counter, "", "Sends that a peer did not take whole."},
+    {"gnomon_loop_wakes_total", Kind::counter, "", "Times a sleeping loop was woken by mail."},
+}};
+
+}  // namespace gnomon::broker

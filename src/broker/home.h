@@ -1,0 +1,49 @@
+// Home: who holds a client id. Pure.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/mail.h"
+
+namespace gnomon::broker {
+
+// Mail for a shard.
+struct Addressed {
+  ShardId to = 0;
+  Mail mail;
+};
+
+// Home: the client ids of one slot. Every CONNECT claims its id here, so that one connection at
+// most holds it, wherever the two meet. Take-over: Evict the holder, wait for its Release, Grant to
+// the claimant. One claimant waits at a time: a newer one makes the older one's claim void (Deny).
+// A claim is answered once, by Grant or Deny; a grant is given back once, by Release.
+// Owner: the partition that runs the slot. Mail of one shard arrives in order; nothing else is
+// assumed of the order of mail.
+class Home {
+ public:
+  // Both append what must be sent. Grants are for the caller to hold back until what it wrote for
+  // them is durable.
+  void claim(const Claim& claim, std::vector<Addressed>& out);
+  // The connection, to which the id was granted, has ended.
+  void release(const std::string& client_id, const ConnectionRef& connection,
+               std::vector<Addressed>& out);
+
+  // The connection that holds the id, or null.
+  [[nodiscard]] const ConnectionRef* holder(const std::string& client_id) const;
+  [[nodiscard]] std::size_t size() const { return held_.size(); }
+
+ private:
+  struct Held {
+    ConnectionRef holder;
+    ConnectionRef claimant;  // valid while evicting
+    bool evicting = false;
+  };
+  void grant(Held& held, const ConnectionRef& to, std::vector<Addressed>& out);
+
+  std::unordered_map<std::string, Held> held_;
+  Generation generation_ = 0;
+};
+
+}  // namespace gnomon::broker

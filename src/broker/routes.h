@@ -1,0 +1,68 @@
+// Routes: where the messages of a topic go, remembered.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "topic/index.h"
+#include "topic/interest.h"
+
+namespace gnomon::broker {
+
+class Connection;
+
+// One receiver of a topic on this shard. Its matching subscriptions are merged: one copy, with the
+// highest QoS and every subscription identifier (MQTT 5 §3.3.4).
+struct Target {
+  Connection* connection;
+  std::uint32_t first_identifier;  // in Route::identifiers
+  std::uint16_t identifiers;
+  std::uint8_t qos;
+  bool no_local;             // all of its subscriptions say so
+  bool retain_as_published;  // one of its subscriptions says so
+};
+
+struct Route {
+  std::string topic;
+  std::uint64_t generation = 0;  // of the routing state it was computed from
+  std::vector<Target> targets;
+  std::vector<std::uint32_t> identifiers;
+  topic::OwnerMask remote = 0;  // other owners that want it
+};
+
+// Routes: the routes of the topics in use on a shard, one for all publishers of a topic, so that
+// 10,000 publishers to one topic with 100,000 receivers remember it once.
+// Bounded in topics and in targets: a full cache is emptied, at worst one match per topic again.
+// Route objects are recycled, so that topics used once do not allocate each time.
+// Owner: one shard.
+class Routes {
+ public:
+  explicit Routes(std::uint64_t seed);
+
+  // The route of a topic: to be computed again if its generation is not the current one. Valid
+  // until epoch() changes, which happens in find() only.
+  Route& find(std::string_view topic);
+  // A Route pointer taken in an older epoch is dead.
+  [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
+  // Bookkeeping after a route was computed.
+  void computed(const Route& route) { targets_ += route.targets.size(); }
+
+ private:
+  static constexpr std::size_t topics_max = 8192;
+  static constexpr std::size_t targets_max = 1 << 20;
+  static constexpr std::size_t table_size = 2 * topics_max;  // a power of two, half full at most
+
+  void clear();
+
+  std::uint64_t seed_;
+  std::uint64_t epoch_ = 1;
+  std::size_t targets_ = 0;
+  std::size_t used_ = 0;           // routes in use: a prefix of routes_
+  std::deque<Route> routes_;       // stable addresses
+  std::vector<std::uint32_t> table_;  // hash → position in routes_ + 1; 0: free
+};
+
+}  // namespace gnomon::broker

@@ -1,0 +1,85 @@
+// The load generator of `gnomon bench`: closed-loop load on any broker of MQTT 3.1.1 or 5.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "cli/histogram.h"
+#include "cli/process.h"
+#include "mqtt/types.h"
+#include "runtime/loop.h"
+
+namespace gnomon::cli {
+
+// Who publishes to whom.
+enum class Shape : std::uint8_t {
+  pairs,        // publisher i to subscriber i, on device/i/telemetry
+  fanin,        // each publisher on a topic of its own, each subscriber on one wildcard for all
+  fanout,       // all publishers and all subscribers on one topic
+  connections,  // nobody publishes; each subscriber on a topic of its own
+};
+
+struct LoadOptions {
+  Shape shape = Shape::pairs;
+  runtime::Address broker{"127.0.0.1", 1883};  // the host is a literal
+  int pid = 0;                                 // of the broker, if its CPU and memory are wanted
+  mqtt::Version version = mqtt::Version::v311;
+  std::uint32_t publishers = 100, subscribers = 100;
+  std::uint8_t qos = 0;
+  std::size_t payload_bytes = 100;  // at least 16
+  // Closed loop: a publisher has at most `window` messages out that have not reached all of their
+  // subscribers, so a broker that drops nothing within its own limits delivers them all; with QoS 1
+  // at most `inflight` without a PUBACK.
+  std::uint64_t window = 64, inflight = 64;
+  // How much: so many messages, all publishers together, or else publish for so long.
+  std::optional<std::uint64_t> messages;
+  std::chrono::milliseconds publish_for{3000};
+  // If set: an open loop that publishes so many messages a second by the clock and measures how long
+  // they take; `window` and `messages` are not used.
+  std::optional<std::uint64_t> rate;
+  std::uint32_t burst = 256;                   // handshakes at once
+  std::chrono::milliseconds idle_for{5000};    // connections: how long idle CPU is measured
+};
+
+// What happened. Sums are over the measured time only; handshakes are before it.
+struct LoadReport {
+  LoadOptions options;
+  std::uint64_t published = 0, expected = 0, delivered = 0;
+  std::uint64_t out_of_order = 0;     // not the publisher's next: lost, repeated or overtaken
+  std::uint64_t unacknowledged = 0;   // QoS 1 publishes without a PUBACK
+  std::uint64_t wrong_acks = 0;       // PUBACKs not in the order of the PUBLISHes
+  std::uint32_t closed = 0;           // connections that the broker closed
+  Duration took{};                    // first publish to last delivery
+  CpuTime broker, generator;
+  std::uint64_t resident_peak = 0;    // of the broker, bytes
+  Histogram latency;                  // with a rate
+  // connections
+  Duration connecting{};
+  CpuTime connect_cpu, idle_cpu;
+  std::uint64_t resident_before = 0, resident_after = 0;
+
+  [[nodiscard]] bool complete() const {
+    return delivered == expected && out_of_order == 0 && unacknowledged == 0 && wrong_acks == 0 &&
+           closed == 0;
+  }
+};
+
+// What the progress line tells, a few times a second.
+struct LoadProgress {
+  const char* doing = "";  // "connecting", "publishing", "draining", "idle"
+  Duration elapsed{};      // since this began
+  std::uint64_t done = 0;  // connections, or messages delivered
+  std::uint64_t per_second = 0;
+};
+
+// Runs the load from start to end in this thread.
+// Errors: unavailable (the broker cannot be reached or refuses; no descriptors), not_found (no such
+// process), invalid.
+Result<LoadReport> run_load(const LoadOptions& options, const MonotonicClock& clock,
+                            const std::function<void(const LoadProgress&)>& progress);
+
+}  // namespace gnomon::cli

@@ -1,0 +1,196 @@
+#include "cli/load_client.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "mqtt/encode.h"
+
+namespace gnomon::cli {
+namespace {
+
+// The generator never judges what a broker may send it.
+const mqtt::Settings& settings() {
+  static const mqtt::Settings roomy = [] {
+    mqtt::Settings s;
+    s.packet_bytes_max = 256 * MiB;
+    s.connect_bytes_max = s.packet_bytes_max;
+    s.receive_maximum = 65535;
+    s.topic_alias_max = 0;  // so that the versions do the same work
+    return s;
+  }();
+  return roomy;
+}
+
+Error system_error(const std::string& what, int number) {
+  return {Code::unavailable, what + ": " + std::generic_category().message(number)};
+}
+
+// One source address serves about 28,000 ports towards one target, so on loopback the clients are
+// spread over 127.0.0.2 and up.
+int bind_source(int fd, std::uint32_t index) {
+  const int one = 1;
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+  sockaddr_in source{};
+  source.sin_family = AF_INET;
+  source.sin_addr.s_addr = htonl(0x7f000002 + index / 20000);
+  return bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source);
+}
+
+}  // namespace
+
+Result<Target> Target::from(const runtime::Address& address) {
+  Target target;
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&target.address);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&target.address);
+  if (inet_pton(AF_INET, address.host.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(address.port);
+    target.length = sizeof *v4;
+  } else if (inet_pton(AF_INET6, address.host.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(address.port);
+    target.length = sizeof *v6;
+  } else {
+    return Error{Code::invalid, address.host + " is not an IP address"};
+  }
+  return target;
+}
+
+LoadClient::~LoadClient() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<void> LoadClient::open(const Target& target, mqtt::Version version) {
+  version_ = version;
+  const int family = target.address.ss_family;
+  fd_ = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) return system_error("socket", errno);
+  const int one = 1;
+  setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&target.address);
+  const bool loopback = family == AF_INET && ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+  if (loopback && bind_source(fd_, index) != 0) return system_error("bind", errno);
+  const auto* address = reinterpret_cast<const sockaddr*>(&target.address);
+  if (connect(fd_, address, target.length) != 0 && errno != EINPROGRESS)
+    return system_error("connect", errno);
+  state = State::connecting;
+  want_write_ = true;
+  epoll_event event{.events = EPOLLIN | EPOLLOUT, .data = {.ptr = this}};
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd_, &event) != 0) return system_error("epoll", errno);
+  return {};
+}
+
+Result<void> LoadClient::on_writable() {
+  if (state == State::connecting) {
+    int failure = 0;
+    socklen_t length = sizeof failure;
+    getsockopt(fd_, SOL_SOCKET, SO_ERROR, &failure, &length);
+    if (failure != 0) return system_error("connect", failure);
+    state = State::handshake;
+    say_connect();
+  }
+  flush();
+  return {};
+}
+
+void LoadClient::say_connect() {
+  handshake_ = std::make_unique<mqtt::Connection>(mqtt::Role::client, settings());
+  const std::string id = "gb" + std::to_string(getpid()) + (publisher ? 'p' : 's') +
+                         std::to_string(index);
+  mqtt::Connect connect;
+  connect.version = version_;
+  connect.client_id = id;
+  connect.keep_alive_seconds = 600;
+  handshake_->connect(connect, output);
+}
+
+Result<void> LoadClient::on_handshake_bytes(ByteView bytes, mqtt::Incoming& incoming) {
+  using mqtt::Event;
+  for (;;) {
+    switch (handshake_->next(bytes, incoming, output)) {
+      case Event::none:
+        return {};
+      case Event::connack: {
+        const auto reason = incoming.connack.reason;
+        if (reason != mqtt::Reason::success)
+          return Error{Code::unavailable, "the broker refused the connection: " +
+                                              std::string(mqtt::describe(reason))};
+        if (publisher) break;
+        mqtt::Subscribe subscribe;
+        subscribe.packet_id = 1;
+        subscribe.entries.push_back({.filter = topic, .qos = qos});
+        handshake_->subscribe(subscribe, output);
+        continue;
+      }
+      case Event::suback: {
+        const auto reason = incoming.subscribe_ack.reasons.at(0);
+        if (static_cast<std::uint8_t>(reason) != qos)
+          return Error{Code::unavailable, "the broker refused to subscribe to " + topic + ": " +
+                                              std::string(mqtt::describe(reason))};
+        break;
+      }
+      default:
+        return Error{Code::unavailable, "the broker ended the handshake"};
+    }
+    state = State::ready;
+    handshake_.reset();
+    partial.append(bytes);
+    return {};
+  }
+}
+
+void LoadClient::flush() {
+  while (!output.empty()) {
+    const ssize_t sent_now = send(fd_, output.data(), output.size(), MSG_NOSIGNAL);
+    if (sent_now < 0 && errno == EINTR) continue;
+    if (sent_now < 0 && errno == EAGAIN) return want_write(true);
+    if (sent_now < 0) return close();
+    output.consume(static_cast<std::size_t>(sent_now));
+  }
+  want_write(false);
+}
+
+void LoadClient::want_write(bool want) {
+  if (want_write_ == want) return;
+  want_write_ = want;
+  epoll_event event{.events = EPOLLIN | (want ? EPOLLOUT : 0U), .data = {.ptr = this}};
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, fd_, &event);
+}
+
+void LoadClient::close() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+  state = State::closed;
+  output.clear();
+  handshake_.reset();
+}
+
+void LoadClient::prepare(mqtt::Version version, std::uint8_t message_qos,
+                         std::size_t payload_bytes) {
+  const std::vector<std::uint8_t> payload(payload_bytes, 'x');
+  mqtt::Publish publish;
+  publish.topic = topic;
+  publish.payload = payload;
+  publish.qos = message_qos;
+  publish.packet_id = message_qos > 0 ? 1 : 0;
+  id_at_ = mqtt::append_publish(version, publish, packet_);
+  stamp_at_ = packet_.size() - payload_bytes;
+}
+
+void LoadClient::append_message(Instant now) {
+  const Stamp stamp{now.ns, index, static_cast<std::uint32_t>(sent)};
+  if (id_at_ != 0)
+    mqtt::patch_packet_id(packet_.data() + id_at_, static_cast<std::uint16_t>(sent % 65535 + 1));
+  std::memcpy(packet_.data() + stamp_at_, &stamp, sizeof stamp);
+  output.append(packet_.view());
+  ++sent;
+}
+
+}  // namespace gnomon::cli

@@ -1,0 +1,89 @@
+// LoadClient: one MQTT client of the load generator, on a socket of its own.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "cli/load.h"
+#include "mqtt/connection.h"
+
+namespace gnomon::cli {
+
+// Where to connect to, as the system calls want it.
+struct Target {
+  sockaddr_storage address{};
+  socklen_t length = 0;
+  // Errors: invalid (the host is not a literal).
+  static Result<Target> from(const runtime::Address& address);
+};
+
+// Owner: the generator; one thread. The handshake goes through mqtt::Connection; after it, packets
+// are only cut (frames.h), so that the generator costs less than any broker.
+class LoadClient {
+ public:
+  enum class State : std::uint8_t { idle, connecting, handshake, ready, closed };
+
+  explicit LoadClient(int epoll) : epoll_(epoll) {}
+  ~LoadClient();
+  LoadClient(const LoadClient&) = delete;
+  LoadClient& operator=(const LoadClient&) = delete;
+
+  // Starts to connect. Errors: unavailable, with the system's reason.
+  Result<void> open(const Target& target, mqtt::Version version);
+  // The socket can be written. Errors: unavailable (the connection was refused).
+  Result<void> on_writable();
+  // Handshake only: takes what was received. Errors: unavailable (the broker refused).
+  Result<void> on_handshake_bytes(ByteView bytes, mqtt::Incoming& incoming);
+
+  // Writes the output as far as the socket takes it; closes on failure.
+  void flush();
+  void close();
+
+  // Makes the PUBLISH that append_message() copies.
+  void prepare(mqtt::Version version, std::uint8_t message_qos, std::size_t payload_bytes);
+  void append_message(Instant now);
+  [[nodiscard]] std::size_t message_bytes() const { return packet_.size(); }
+
+  State state = State::idle;
+  bool publisher = false;
+  bool queued = false;      // in the generator's list of those that may publish
+  std::uint32_t index = 0;  // among the publishers, or among the subscribers
+  std::string topic;        // or filter
+  std::uint8_t qos = 0;     // to subscribe with
+  Buffer partial;           // an unfinished packet
+  Buffer output;
+  // publisher
+  std::uint64_t sent = 0, acknowledged = 0, quota = 0;
+  std::uint64_t delivered = 0;  // to all subscribers together
+  // subscriber: the sequence number due next, by publisher; a single one if it hears only one
+  std::vector<std::uint32_t> next;
+
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] bool blocked() const { return want_write_; }
+
+ private:
+  void want_write(bool want);
+  void say_connect();
+
+  int epoll_;
+  int fd_ = -1;
+  bool want_write_ = false;
+  std::unique_ptr<mqtt::Connection> handshake_;
+  mqtt::Version version_ = mqtt::Version::v311;
+  Buffer packet_;
+  std::size_t id_at_ = 0, stamp_at_ = 0;
+};
+
+// What a publisher writes at the start of each payload, in the machine's own byte order.
+struct Stamp {
+  std::int64_t sent_ns;
+  std::uint32_t publisher, sequence;
+};
+
+}  // namespace gnomon::cli

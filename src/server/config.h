@@ -1,0 +1,61 @@
+// Config: every setting of `gnomon serve`. Flag over environment over file over default.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+
+namespace gnomon::server {
+
+enum class Compat : std::uint8_t { mqtt, aws };
+enum class Durability : std::uint8_t { disk, memory };
+
+// The table in settings.cc says what each may be and what it means.
+struct Config {
+  std::string data = "./gnomon-data";
+  std::string listen_mqtt = "127.0.0.1:1883";  // "off": none
+  std::string listen_admin = "127.0.0.1:8080";
+  bool local = true;  // connections to a loopback listener are the principal `local`
+  Compat compat = Compat::mqtt;
+  Durability durability = Durability::memory;  // disk, once there is a store on disk
+  int shards = 0;      // threads.shards; 0: one per core
+  int partitions = 0;  // threads.partitions; 0: on the shards' own threads
+  LogLevel log_level = LogLevel::info;
+  int drain_ms = 5000;  // how long SIGTERM waits for output to be taken
+  bool operator==(const Config&) const = default;
+};
+
+// A setting as the user knows it: `key` in the file ("threads.shards"), `GNOMON_THREADS_SHARDS` in
+// the environment, a flag for those of DESIGN §7.
+struct Mistake {
+  std::string where;  // "gnomon.toml:7", "GNOMON_LOCAL", "--listen-mqtt"
+  std::string what;   // the value and what is allowed
+};
+
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+
+// A flag as it was given: ("listen-mqtt", "127.0.0.1:0").
+struct Flag {
+  std::string name, value;
+};
+
+// Puts a Config together. All mistakes are reported, not only the first: unknown keys, values out
+// of range, a listener beyond loopback (there a connection needs an identity, which is not built
+// yet), and what this version cannot honour (compat = "aws", durability = "disk", other listeners).
+// An environment variable that is empty counts as not set.
+struct Loaded {
+  Config config;
+  std::vector<Mistake> mistakes;
+  // Where each setting came from, in the order of settings(): "default", or as Mistake::where.
+  std::vector<std::string> origins;
+};
+Loaded load_config(const std::optional<std::string>& toml_path, const Environment& environment,
+                   const std::vector<Flag>& flags);
+
+}  // namespace gnomon::server

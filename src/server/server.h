@@ -1,0 +1,59 @@
+// Server: the whole of Gnomon, put together from the configuration in one readable place.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "runtime/network.h"
+#include "server/config.h"
+#include "store/store.h"
+
+namespace gnomon::server {
+
+// Everything that a server takes from outside. main.cc is the only place that makes real ones.
+struct Ports {
+  MonotonicClock& clock;
+  WallClock& wall;
+  Random& random;
+  runtime::Network& network;
+  store::Store& store;
+};
+
+// Server: owns the loops, shards and listeners.
+// Threads: one, its maker's.
+class Server {
+ public:
+  Server(const Config& config, Ports ports);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Starts all; when it returns, every listener is up.
+  // Errors: unavailable (a listener cannot be had; the message names it and its setting).
+  Result<void> start();
+  // Stops accepting, tells MQTT 5 clients (0x8B). Returns at once.
+  void begin_stop();
+  // Begins to stop if that was not done, waits for output to be taken, at most config.drain_ms,
+  // and returns when nothing is in flight. A server stops once.
+  void stop();
+
+  // Where it listens; nullopt: off.
+  struct Listening {
+    std::optional<std::string> mqtt, admin;
+  };
+  [[nodiscard]] const Listening& listening() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The ready line of DESIGN §7, without a newline: {"event":"ready","mqtt":"127.0.0.1:1883",…}.
+// Listeners that are off or not built yet are null.
+std::string ready_line(const Server::Listening& listening, const Config& config, int pid,
+                       std::int64_t start_ms);
+
+}  // namespace gnomon::server

@@ -1,0 +1,176 @@
+#include "server/settings.h"
+
+#include <array>
+#include <charconv>
+
+#include "base/limits.h"
+#include "runtime/loop.h"
+
+namespace gnomon::server {
+namespace {
+
+using Form = Setting::Form;
+
+// A whole number from `least` to `most`.
+std::string read_number(int& number, std::string_view text, int least, int most) {
+  int parsed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+  if (error != std::errc() || end != text.data() + text.size() || parsed < least || parsed > most)
+    return "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+  number = parsed;
+  return "";
+}
+
+// A listener that anyone who reaches it may use without an identity: on loopback only, because
+// beyond it every connection needs one (DESIGN §5.3). Host names are not looked up here, so only the
+// one whose meaning is fixed is taken.
+std::string read_loopback(std::string& listener, std::string_view text, std::string_view otherwise) {
+  if (text == "off") {
+    listener = "off";
+    return "";
+  }
+  auto address = runtime::parse_address(text);
+  if (!address) return "must be HOST:PORT or off (" + address.error().message + ")";
+  if (address->host == "localhost") address->host = "127.0.0.1";
+  if (!runtime::is_loopback(*address))
+    return "must be a loopback address such as 127.0.0.1:" + std::to_string(address->port) + ": " +
+           std::string(otherwise);
+  listener = runtime::to_string(*address);
+  return "";
+}
+
+// A listener of a later version: it can be switched off, and that is all.
+std::string read_unbuilt(Config&, std::string_view text) {
+  return text == "off" ? "" : "must be off: this listener is not built yet";
+}
+std::string show_off(const Config&) { return "off"; }
+
+template <class E, std::size_t N>
+struct Words {
+  struct Word {
+    std::string_view text;
+    E value;
+  };
+  std::array<Word, N> words;
+
+  std::string read(E& value, std::string_view text) const {
+    std::string allowed;
+    for (const Word& word : words) {
+      if (word.text == text) {
+        value = word.value;
+        return "";
+      }
+      allowed += (allowed.empty() ? "" : ", ") + std::string(word.text);
+    }
+    return "must be one of " + allowed;
+  }
+  std::string show(E value) const {
+    for (const Word& word : words)
+      if (word.value == value) return std::string(word.text);
+    return "";
+  }
+};
+
+constexpr Words<bool, 2> booleans{{{{"true", true}, {"false", false}}}};
+constexpr Words<LogLevel, 5> log_levels{{{{"debug", LogLevel::debug},
+                                          {"info", LogLevel::info},
+                                          {"warn", LogLevel::warn},
+                                          {"error", LogLevel::error},
+                                          {"off", LogLevel::off}}}};
+constexpr Words<Compat, 2> compats{{{{"mqtt", Compat::mqtt}, {"aws", Compat::aws}}}};
+constexpr Words<Durability, 2> durabilities{
+    {{{"memory", Durability::memory}, {"disk", Durability::disk}}}};
+
+std::string read_data(Config& config, std::string_view text) {
+  if (text.empty()) return "must name a folder";
+  config.data = text;
+  return "";
+}
+
+// What a client was promised must not depend on what this version happens to lack, so a value that
+// cannot be honoured is refused instead of weakened.
+std::string read_durability(Config& config, std::string_view text) {
+  Durability wanted{};
+  if (std::string wrong = durabilities.read(wanted, text); !wrong.empty()) return wrong;
+  if (wanted == Durability::disk)
+    return "must be memory: the store on disk is not built yet, so nothing outlives the process";
+  config.durability = wanted;
+  return "";
+}
+
+std::string read_compat(Config& config, std::string_view text) {
+  Compat wanted{};
+  if (std::string wrong = compats.read(wanted, text); !wrong.empty()) return wrong;
+  if (wanted == Compat::aws) return "must be mqtt: the limits of AWS IoT are not built yet";
+  config.compat = wanted;
+  return "";
+}
+
+std::string read_partitions(Config& config, std::string_view text) {
+  const bool zero = read_number(config.partitions, text, 0, 0).empty();
+  return zero ? "" : "must be 0: partitions on threads of their own are not built yet";
+}
+
+constexpr auto table = std::to_array<Setting>({
+    {"data", "data", "DIR", "Folder for everything that is kept; made with mode 0700", Form::text,
+     read_data, [](const Config& c) { return c.data; }},
+    {"listen.mqtt", "listen-mqtt", "ADDRESS", "Plain MQTT: HOST:PORT on loopback (port 0: any), off",
+     Form::text,
+     [](Config& c, std::string_view text) {
+       return read_loopback(c.listen_mqtt, text,
+                            "plain MQTT beyond it needs passwords, which are not built yet");
+     },
+     [](const Config& c) { return c.listen_mqtt; }},
+    {"listen.mqtts", "listen-mqtts", "ADDRESS", "MQTT over TLS: not built yet, only off", Form::text,
+     read_unbuilt, show_off},
+    {"listen.https", "listen-https", "ADDRESS", "HTTPS: not built yet, only off", Form::text,
+     read_unbuilt, show_off},
+    {"listen.http", "listen-http", "ADDRESS", "HTTP and WebSocket: not built yet, only off",
+     Form::text, read_unbuilt, show_off},
+    {"listen.admin", "listen-admin", "ADDRESS",
+     "HTTP for /metrics and /healthz: HOST:PORT on loopback (port 0: any), off", Form::text,
+     [](Config& c, std::string_view text) {
+       return read_loopback(c.listen_admin, text,
+                            "beyond it every connection needs an identity, which is not built yet");
+     },
+     [](const Config& c) { return c.listen_admin; }},
+    {"local", "", "BOOL", "Let connections over loopback in, as the principal `local`",
+     Form::boolean,
+     [](Config& c, std::string_view text) { return booleans.read(c.local, text); },
+     [](const Config& c) { return booleans.show(c.local); }},
+    {"compat", "compat", "mqtt|aws", "Follow the MQTT specification; aws is not built yet",
+     Form::text, read_compat, [](const Config& c) { return compats.show(c.compat); }},
+    {"durability", "durability", "memory|disk",
+     "Where acknowledged data is kept; disk, the later default, is not built yet", Form::text,
+     read_durability, [](const Config& c) { return durabilities.show(c.durability); }},
+    {"threads.shards", "", "N", "Event loops that share the connections; 0: one per core",
+     Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.shards, text, 0, limits::shards_max);
+     },
+     [](const Config& c) { return std::to_string(c.shards); }},
+    {"threads.partitions", "", "N", "Threads of durable state; only 0 (on the shards) for now",
+     Form::integer, read_partitions, [](const Config& c) { return std::to_string(c.partitions); }},
+    {"log.level", "", "LEVEL", "What the log on standard error tells: debug, info, warn, error, off",
+     Form::text, [](Config& c, std::string_view text) { return log_levels.read(c.log_level, text); },
+     [](const Config& c) { return log_levels.show(c.log_level); }},
+    {"drain_ms", "", "MS", "How long SIGTERM waits for clients to take what is on its way to them",
+     Form::integer,
+     [](Config& c, std::string_view text) { return read_number(c.drain_ms, text, 0, 600'000); },
+     [](const Config& c) { return std::to_string(c.drain_ms); }},
+});
+
+}  // namespace
+
+std::span<const Setting> settings() { return table; }
+
+std::string variable(const Setting& setting) {
+  std::string name = "GNOMON_";
+  for (const char c : setting.key) {
+    const bool lower = c >= 'a' && c <= 'z';
+    name += lower ? static_cast<char>(c - 'a' + 'A') : c == '.' ? '_' : c;
+  }
+  return name;
+}
+
+}  // namespace gnomon::server
