@@ -32,9 +32,9 @@ struct Case {
 };
 
 std::string varint(std::size_t value) {
-  std::uint8_t bytes[4];
-  const auto* end = wire::store_varint(bytes, static_cast<std::uint32_t>(value));
-  return {bytes, end};
+  Buffer bytes;
+  wire::put_varint(bytes, static_cast<std::uint32_t>(value));
+  return std::string(as_text(bytes.view()));
 }
 
 // "30 RL s"a/b" [ 01 01 ] "hi"": see testdata/README.

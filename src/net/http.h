@@ -1,5 +1,5 @@
 // HTTP/1.1 for small answers: requests and responses independent of the wire version. Boost.Beast's
-// parser and serializer stay in http.cc.
+// parser stays in http.cc.
 #pragma once
 
 #include <functional>
@@ -50,8 +50,9 @@ class HttpServer {
   Result<runtime::Address> listen(const runtime::Address& address);
   void stop();
 
+  struct State;  // http.cc
+
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

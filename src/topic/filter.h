@@ -1,10 +1,14 @@
 // SubscriptionIndex::Filter: a filter that someone subscribes to. Internal to topic.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "topic/index.h"
@@ -18,12 +22,12 @@ namespace gnomon::topic {
 // Owner: a Filter. Whoever destroys it calls clear() first.
 class SubscriberList {
  public:
-  [[nodiscard]] const std::vector<Subscription>& items() const { return items_; }
+  [[nodiscard]] std::span<const Subscription> items() const { return {items_, size_}; }
 
   [[nodiscard]] Subscription* find(SubscriberId subscriber) {
     if (positions_.size() == 0) {
-      for (Subscription& item : items_) {
-        if (item.subscriber == subscriber) return &item;
+      for (std::size_t i = 0; i < size_; ++i) {
+        if (items_[i].subscriber == subscriber) return &items_[i];
       }
       return nullptr;
     }
@@ -33,38 +37,33 @@ class SubscriberList {
 
   // Adds one whose subscriber is not in the list.
   void add(const Subscription& item, Heap& heap) {
-    items_.push_back(item);
+    if (size_ == capacity_) resize(std::max(4U, capacity_ * 2), heap);
+    items_[size_++] = item;
     if (positions_.size() != 0) {
-      positions_.insert(slot_word(items_.size() - 1), heap);
-    } else if (items_.size() > searched_max) {
-      for (std::size_t i = 0; i < items_.size(); ++i) positions_.insert(slot_word(i), heap);
+      positions_.insert(slot_word(size_ - 1), heap);
+    } else if (size_ > searched_max) {
+      positions_.reserve(size_, heap);
+      for (std::uint32_t i = 0; i < size_; ++i) positions_.insert(slot_word(i), heap);
     }
   }
 
   // Takes out `item`, which find() returned.
   void remove(Subscription* item, Heap& heap) {
-    const auto position = static_cast<std::size_t>(item - items_.data());
+    const Subscription& last = items_[size_ - 1];
     if (positions_.size() != 0) {
-      *slot_of(items_.back().subscriber) = place(items_.back().subscriber) << 32 | position;
-      // If `item` is the last one, that changed nothing.
+      // If `item` is the last one, the first line changes nothing.
+      *slot_of(last.subscriber) = slot_word(static_cast<std::uint32_t>(item - items_), last);
       positions_.erase(slot_of(item->subscriber), heap);
     }
-    *item = items_.back();
-    items_.pop_back();
-    if (items_.size() <= searched_max / 2) positions_.clear(heap);
-    if (items_.size() < items_.capacity() / 4) {
-      std::vector<Subscription> smaller;
-      smaller.reserve(items_.size() * 2);
-      smaller.assign(items_.begin(), items_.end());
-      items_.swap(smaller);
-    }
+    *item = last;
+    --size_;
+    if (size_ <= searched_max / 2) positions_.clear(heap);
+    if (size_ > 4 && size_ < capacity_ / 4) resize(size_ * 2, heap);
   }
 
-  void clear(Heap& heap) { positions_.clear(heap); }
-
-  // Bytes held beside the heap's.
-  [[nodiscard]] std::size_t bytes() const {
-    return sizeof(*this) + items_.capacity() * sizeof(Subscription);
+  void clear(Heap& heap) {
+    positions_.clear(heap);
+    heap.give_back(items_);
   }
 
  private:
@@ -78,14 +77,28 @@ class SubscriberList {
     x = (x ^ (x >> 15)) * 0x846ca68b;
     return x ^ (x >> 16);
   }
-  [[nodiscard]] std::uint64_t slot_word(std::size_t position) const {
-    return place(items_[position].subscriber) << 32 | position;
+  static std::uint64_t slot_word(std::uint32_t position, const Subscription& item) {
+    return place(item.subscriber) << 32 | position;
+  }
+  [[nodiscard]] std::uint64_t slot_word(std::uint32_t position) const {
+    return slot_word(position, items_[position]);
   }
   [[nodiscard]] std::uint64_t* slot_of(SubscriberId subscriber) const {
     return positions_.find(place(subscriber), [](std::uint64_t) { return true; });
   }
 
-  std::vector<Subscription> items_;
+  void resize(std::uint32_t capacity, Heap& heap) {
+    auto* items = static_cast<Subscription*>(heap.take(capacity * sizeof(Subscription)));
+    if (size_ > 0) std::memcpy(items, items_, size_ * sizeof(Subscription));
+    heap.give_back(items_);
+    items_ = items;
+    capacity_ = capacity;
+  }
+
+  static_assert(std::is_trivially_copyable_v<Subscription>);
+
+  Subscription* items_ = nullptr;
+  std::uint32_t size_ = 0, capacity_ = 0;
   SortedSlots<std::uint64_t, 32> positions_;  // place of the subscriber | position in items_
 };
 
@@ -93,11 +106,10 @@ class SubscriberList {
 // there is no second one that is all.
 class SubscriptionIndex::Filter {
  public:
-  static Filter* make(std::string_view text, const Subscription& first, bool wildcard,
-                      Heap& heap) {
-    void* block = heap.take(sizeof(Filter) + text.size());
+  static Filter* make(std::string_view text, const Subscription& first, bool wildcard, Heap& heap) {
+    void* block = heap.take(std::max(sizeof(Filter), text_at() + text.size()));
     auto* filter = new (block) Filter(first, static_cast<std::uint16_t>(text.size()), wildcard);
-    std::memcpy(static_cast<char*>(block) + sizeof(Filter), text.data(), text.size());
+    std::memcpy(static_cast<char*>(block) + text_at(), text.data(), text.size());
     return filter;
   }
   static void destroy(Filter* filter, Heap& heap) {
@@ -108,7 +120,7 @@ class SubscriptionIndex::Filter {
   Filter& operator=(const Filter&) = delete;
 
   [[nodiscard]] std::string_view text() const {
-    return {reinterpret_cast<const char*>(this) + sizeof(Filter), length_};
+    return {reinterpret_cast<const char*>(this) + text_at(), length_};
   }
   [[nodiscard]] bool wildcard() const { return wildcard_; }
   [[nodiscard]] std::size_t size() const { return listed_ ? list_->items().size() : 1; }
@@ -150,6 +162,9 @@ class SubscriptionIndex::Filter {
   Filter(const Subscription& first, std::uint16_t length, bool wildcard)
       : one_(first), length_(length), wildcard_(wildcard) {}
   ~Filter() = default;
+
+  // Right behind the last member: what would be padding holds the first bytes.
+  static constexpr std::size_t text_at() { return offsetof(Filter, listed_) + sizeof(bool); }
 
   void drop_list(Heap& heap) {
     list_->clear(heap);

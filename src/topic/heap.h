@@ -1,10 +1,9 @@
 // Heap: memory blocks, and how many bytes they take. Internal to topic.
 #pragma once
 
-#include <malloc.h>
-
 #include <cstddef>
 #include <cstdlib>
+#include <malloc.h>
 #include <new>
 
 namespace gnomon::topic {

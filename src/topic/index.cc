@@ -1,41 +1,67 @@
 #include "topic/index.h"
 
+#include <stdexcept>
+
+#include "base/hash.h"
+#include "base/limits.h"
 #include "topic/filter.h"
 #include "topic/interest.h"
-#include "topic/pointer_table.h"
 #include "topic/topic.h"
 #include "topic/trie.h"
 
 namespace gnomon::topic {
 
 struct SubscriptionIndex::State {
-  explicit State(std::uint64_t given) : seed(given), wild(given, heap) {}
+  explicit State(std::uint64_t seed_) : seed(seed_), wild(seed_, heap) {}
   ~State() {
     exact.for_each([&](Filter& filter) { Filter::destroy(&filter, heap); });
     exact.clear(heap);
-    wild.clear([&](Filter*& filter) { Filter::destroy(filter, heap); });
+    wild.clear([&](Filter* filter) { Filter::destroy(filter, heap); });
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  // A filter's hash in the table: all of exact_hash(), whose lower bits stand twice, since the
-  // table takes a tag from the upper end and a segment from the lower one. So filters that share
-  // their exact_hash lie side by side.
-  [[nodiscard]] std::uint64_t hash(std::string_view filter) const {
-    const std::uint64_t exact_bits = exact_hash(filter, seed);
-    constexpr std::uint64_t low = (std::uint64_t{1} << segment_bits) - 1;
-    return (exact_bits << 8 & ~low) | (exact_bits & low);
-  }
-  [[nodiscard]] Filter* find_exact(std::string_view filter, std::uint64_t hashed) const {
-    return exact.find(hashed, [&](const Filter& other) { return other.text() == filter; });
+  [[nodiscard]] std::uint64_t hash(std::string_view text) const { return keyed_hash(text, seed); }
+  [[nodiscard]] Filter* find_exact(std::string_view text, std::uint64_t text_hash) const {
+    return exact.find(text_hash, [&](const Filter& filter) { return filter.text() == text; });
   }
 
-  std::uint64_t seed;
+  Added add_to(Filter& filter, const Subscription& item) {
+    if (Subscription* present = filter.find(item.subscriber); present != nullptr) {
+      present->options = item.options;
+      return {&filter, false, true};
+    }
+    filter.add(item, heap);
+    ++subscriptions;
+    return {&filter, false, false};
+  }
+  Added added_first(Filter* filter) {
+    ++filters;
+    ++subscriptions;
+    return {filter, true, false};
+  }
+
+  Added add_exact(std::string_view text, const Subscription& item) {
+    const std::uint64_t text_hash = hash(text);
+    if (Filter* filter = find_exact(text, text_hash); filter != nullptr) {
+      return add_to(*filter, item);
+    }
+    Filter* filter = Filter::make(text, item, false, heap);
+    exact.insert(text_hash, filter, heap, [&](const Filter& other) { return hash(other.text()); });
+    return added_first(filter);
+  }
+  Added add_wildcard(std::string_view text, const Subscription& item) {
+    Filter*& filter = wild.at(text);
+    if (filter != nullptr) return add_to(*filter, item);
+    filter = Filter::make(text, item, true, heap);
+    return added_first(filter);
+  }
+
+  const std::uint64_t seed;
   Heap heap;
   PointerTable<Filter> exact;
   Trie<Filter*> wild;
-  std::size_t wild_filters = 0;
-  std::size_t subscriptions = 0;
+  std::size_t filters = 0, subscriptions = 0;
 };
 
 SubscriptionIndex::SubscriptionIndex(std::uint64_t seed) : state_(std::make_unique<State>(seed)) {}
@@ -43,86 +69,66 @@ SubscriptionIndex::~SubscriptionIndex() = default;
 
 std::string_view SubscriptionIndex::text(const Filter& filter) { return filter.text(); }
 
-SubscriptionIndex::Filter* SubscriptionIndex::find(std::string_view filter) const {
-  if (!has_wildcard(filter)) return state_->find_exact(filter, state_->hash(filter));
-  Filter** found = state_->wild.find(filter);
-  return found == nullptr ? nullptr : *found;
-}
-
 SubscriptionIndex::Added SubscriptionIndex::add(std::string_view filter, SubscriberId subscriber,
                                                 Options options) {
+  if (filter.size() > limits::topic_bytes_max) throw std::logic_error("filter too long");
   const Subscription item{subscriber, options};
-  const bool wildcard = has_wildcard(filter);
-  const std::uint64_t hash = wildcard ? 0 : state_->hash(filter);
-  Filter** place = wildcard ? &state_->wild.at(filter) : nullptr;
-  Filter* known = wildcard ? *place : state_->find_exact(filter, hash);
-  if (known == nullptr) {
-    Filter* made = Filter::make(filter, item, wildcard, state_->heap);
-    if (wildcard) {
-      *place = made;
-      ++state_->wild_filters;
-    } else {
-      state_->exact.insert(hash, made, state_->heap,
-                           [this](const Filter& other) { return state_->hash(other.text()); });
-    }
-    ++state_->subscriptions;
-    return {made, true, false};
-  }
-  if (Subscription* old = known->find(subscriber)) {
-    *old = item;
-    return {known, false, true};
-  }
-  known->add(item, state_->heap);
-  ++state_->subscriptions;
-  return {known, false, false};
+  return has_wildcard(filter) ? state_->add_wildcard(filter, item)
+                              : state_->add_exact(filter, item);
 }
 
 SubscriptionIndex::Removed SubscriptionIndex::remove(std::string_view filter,
                                                      SubscriberId subscriber) {
-  Filter* found = find(filter);
-  return found == nullptr ? Removed{false, false} : remove(*found, subscriber);
+  Filter* place = find(filter);
+  return place == nullptr ? Removed{false, false} : remove(*place, subscriber);
 }
 
 SubscriptionIndex::Removed SubscriptionIndex::remove(Filter& filter, SubscriberId subscriber) {
+  State& state = *state_;
   Subscription* item = filter.find(subscriber);
   if (item == nullptr) return {false, false};
-  --state_->subscriptions;
+  --state.subscriptions;
   if (filter.size() > 1) {
-    filter.remove(item, state_->heap);
+    filter.remove(item, state.heap);
     return {true, false};
   }
+  --state.filters;
   if (filter.wildcard()) {
-    state_->wild.erase(filter.text());
-    --state_->wild_filters;
+    state.wild.erase(filter.text());
   } else {
-    state_->exact.erase(state_->hash(filter.text()), &filter, state_->heap);
+    state.exact.erase(state.hash(filter.text()), &filter, state.heap);
   }
-  Filter::destroy(&filter, state_->heap);
+  Filter::destroy(&filter, state.heap);
   return {true, true};
 }
 
+SubscriptionIndex::Filter* SubscriptionIndex::find(std::string_view filter) const {
+  if (!has_wildcard(filter)) return state_->find_exact(filter, state_->hash(filter));
+  Filter* const* place = state_->wild.find(filter);
+  return place == nullptr ? nullptr : *place;
+}
+
 void SubscriptionIndex::match(std::string_view name, std::vector<Subscription>& out) const {
-  if (state_->exact.size() > 0) {
-    if (const Filter* filter = state_->find_exact(name, state_->hash(name))) {
-      filter->append_to(out);
-    }
+  const State& state = *state_;
+  if (state.exact.size() != 0) {
+    const Filter* filter = state.find_exact(name, state.hash(name));
+    if (filter != nullptr) filter->append_to(out);
   }
-  if (state_->wild.empty()) return;
-  state_->wild.match(name, [&](const Filter* filter) { filter->append_to(out); });
+  if (!state.wild.empty()) {
+    state.wild.match(name, [&](const Filter* filter) { filter->append_to(out); });
+  }
 }
 
 bool SubscriptionIndex::shares_hash(std::string_view filter) const {
-  const std::uint64_t hash = state_->hash(filter);
-  return state_->exact.find(hash, [&](const Filter& other) {
-    return other.text() != filter && state_->hash(other.text()) == hash;
+  // exact_hash() is a part of the hash that the table is kept by, and tells its segment and tag.
+  const std::uint64_t shared = exact_hash(filter, state_->seed);
+  return state_->exact.find(state_->hash(filter), [&](const Filter& other) {
+    return other.text() != filter && exact_hash(other.text(), state_->seed) == shared;
   }) != nullptr;
 }
 
-std::size_t SubscriptionIndex::filters() const {
-  return state_->exact.size() + state_->wild_filters;
-}
+std::size_t SubscriptionIndex::filters() const { return state_->filters; }
 std::size_t SubscriptionIndex::subscriptions() const { return state_->subscriptions; }
-
 std::size_t SubscriptionIndex::memory_bytes() const {
   return sizeof(State) + state_->heap.held() + state_->exact.segment_bytes() +
          state_->wild.edge_bytes();

@@ -1,6 +1,7 @@
 // SubscriptionIndex: which subscribers want a topic.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -27,9 +28,10 @@ struct Subscription {
 };
 
 // SubscriptionIndex: filters → subscribers, for one shard or slot.
-// Exact filters live in one open-addressing table, keyed by a seeded hash; those with wildcards in
-// a trie whose edges are one flat table. Memory per exact filter with one subscriber: one heap
-// block (header, subscription, text) and one table slot. Nothing recurses per level.
+// Exact filters live in an open-addressing table, keyed by a seeded hash; those with wildcards in a
+// trie. Memory per exact filter with one subscriber: one heap block (20 bytes, then the text) and a
+// table slot of 8 bytes at a load of 0.64–0.8. Nothing recurses per level, and nothing is ever
+// rehashed as a whole.
 // Owner:   one shard or slot. Not thread-safe. Not movable.
 class SubscriptionIndex {
  public:
@@ -61,12 +63,12 @@ class SubscriptionIndex {
   // The place of `filter` if anyone subscribes to it, else null.
   [[nodiscard]] Filter* find(std::string_view filter) const;
 
-  // Appends the subscriptions whose filters match the topic name, each filter's in order of
-  // subscribing. A subscriber with several matching filters appears several times.
+  // Appends the subscriptions whose filters match the valid topic name, filter by filter, in no
+  // particular order. A subscriber with several matching filters appears several times.
   void match(std::string_view name, std::vector<Subscription>& out) const;
 
-  // True if some *other* exact filter than `filter` in this index has its exact_hash: then
-  // the directory already names this owner for it (InterestDirectory).
+  // True if some *other* exact filter than `filter` in this index has its exact_hash: then the
+  // directory already names this owner for it (InterestDirectory), and goes on to.
   [[nodiscard]] bool shares_hash(std::string_view filter) const;
 
   [[nodiscard]] std::size_t filters() const;

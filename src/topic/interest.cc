@@ -1,42 +1,55 @@
 #include "topic/interest.h"
 
-#include <array>
+#include <vector>
 
 #include "base/hash.h"
-#include "topic/sorted_slots.h"
 #include "topic/trie.h"
 
 namespace gnomon::topic {
-
 namespace {
-constexpr int owner_bits = 8;
+
+// An exact hash is the tag and the segment of PointerTable, side by side. Here its lower 10 bits
+// choose one of a fixed number of segments, and the upper 25 are kept, with the owner behind them.
+// As the number is fixed, the 10 bits are known from where a word lies.
+constexpr int directory_bits = 10;
+constexpr int kept_bits = tag_bits + segment_bits - directory_bits;
+constexpr int owner_bits = 32 - kept_bits;
+static_assert(limits::shards_max < 1 << owner_bits);  // so no word has all bits set: that is empty
+
+using Segment = SortedSlots<std::uint32_t, kept_bits>;
+
+std::uint32_t kept(std::uint64_t hash) {
+  return static_cast<std::uint32_t>(hash >> directory_bits) & ((1U << kept_bits) - 1);
+}
+std::uint32_t word(std::uint64_t hash, OwnerId owner) { return kept(hash) << owner_bits | owner; }
+std::size_t segment(std::uint64_t hash) { return hash & ((1U << directory_bits) - 1); }
+
+OwnerMask mask_of(std::uint32_t owner) { return OwnerMask{1} << (owner & 63); }
+
 }  // namespace
 
 std::uint64_t exact_hash(std::string_view filter, std::uint64_t seed) {
-  return keyed_hash(filter, seed) >> owner_bits;
+  const std::uint64_t hash = keyed_hash(filter, seed);
+  return hash >> (64 - tag_bits) << segment_bits | (hash & ((1U << segment_bits) - 1));
 }
 
 struct InterestDirectory::State {
-  explicit State(std::uint64_t given) : seed(given), wild(given, heap) {}
+  explicit State(std::uint64_t seed_) : seed(seed_), wild(seed_, heap) {}
   ~State() {
-    for (Slots& each : exact) each.clear(heap);
+    for (Segment& each : exact) each.clear(heap);
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  // A word is the hash and, below it, the owner. Cut into parts by the hash's lowest bits, so that
-  // no insertion lays out more than a part anew.
-  using Word = std::uint64_t;
-  static constexpr int place_bits = 32;
-  using Slots = SortedSlots<Word, place_bits>;
-  static constexpr std::size_t parts = 256;
+  [[nodiscard]] std::uint32_t* find(std::uint64_t hash, OwnerId owner) const {
+    if (exact.empty()) return nullptr;
+    return exact[segment(hash)].find(
+        kept(hash), [&](std::uint32_t candidate) { return candidate == word(hash, owner); });
+  }
 
-  static Word word(std::uint64_t hash, OwnerId owner) { return hash << owner_bits | owner; }
-  [[nodiscard]] Slots& part(std::uint64_t hash) { return exact[hash % parts]; }
-
-  std::uint64_t seed;
+  const std::uint64_t seed;
   Heap heap;
-  std::array<Slots, parts> exact;
+  std::vector<Segment> exact;  // none before the first word, then all
   Trie<OwnerMask> wild;
 };
 
@@ -44,48 +57,50 @@ InterestDirectory::InterestDirectory(std::uint64_t seed) : state_(std::make_uniq
 InterestDirectory::~InterestDirectory() = default;
 
 void InterestDirectory::add_exact(std::uint64_t hash, OwnerId owner) {
-  auto& part = state_->part(hash);
-  const State::Word word = State::word(hash, owner);
-  const auto same = [word](State::Word other) { return other == word; };
-  if (part.find(State::Slots::place_of(word), same) == nullptr) part.insert(word, state_->heap);
+  State& state = *state_;
+  if (state.exact.empty()) state.exact = std::vector<Segment>(std::size_t{1} << directory_bits);
+  if (state.find(hash, owner) != nullptr) return;
+  state.exact[segment(hash)].insert(word(hash, owner), state.heap);
 }
 
 void InterestDirectory::remove_exact(std::uint64_t hash, OwnerId owner) {
-  auto& part = state_->part(hash);
-  const State::Word word = State::word(hash, owner);
-  const auto same = [word](State::Word other) { return other == word; };
-  if (State::Word* found = part.find(State::Slots::place_of(word), same)) {
-    part.erase(found, state_->heap);
-  }
+  State& state = *state_;
+  std::uint32_t* found = state.find(hash, owner);
+  if (found != nullptr) state.exact[segment(hash)].erase(found, state.heap);
 }
 
 void InterestDirectory::add_wildcard(std::string_view filter, OwnerId owner) {
-  state_->wild.at(filter) |= OwnerMask{1} << owner;
+  state_->wild.at(filter) |= mask_of(owner);
 }
 
 void InterestDirectory::remove_wildcard(std::string_view filter, OwnerId owner) {
-  OwnerMask* mask = state_->wild.find(filter);
-  if (mask == nullptr) return;
-  *mask &= ~(OwnerMask{1} << owner);
-  if (*mask == 0) state_->wild.erase(filter);
+  OwnerMask* owners = state_->wild.find(filter);
+  if (owners == nullptr) return;
+  const OwnerMask left = *owners & ~mask_of(owner);
+  if (left != 0) {
+    *owners = left;
+  } else {
+    state_->wild.erase(filter);
+  }
 }
 
 OwnerMask InterestDirectory::match(std::string_view name) const {
-  OwnerMask mask = 0;
-  const std::uint64_t hash = exact_hash(name, state_->seed);
-  const State::Word first = State::word(hash, 0);
-  state_->part(hash).find(State::Slots::place_of(first), [&](State::Word word) {
-    if (word >> owner_bits == hash) mask |= OwnerMask{1} << (word & 0xFF);
-    return false;  // go on: other owners have words of the same place
-  });
-  if (!state_->wild.empty()) {
-    state_->wild.match(name, [&](OwnerMask owners) { mask |= owners; });
+  const State& state = *state_;
+  OwnerMask owners = 0;
+  if (!state.exact.empty()) {
+    const std::uint64_t hash = exact_hash(name, state.seed);
+    state.exact[segment(hash)].find(kept(hash), [&](std::uint32_t candidate) {
+      owners |= mask_of(candidate & ((1U << owner_bits) - 1));
+      return false;
+    });
   }
-  return mask;
+  if (!state.wild.empty()) state.wild.match(name, [&](OwnerMask mask) { owners |= mask; });
+  return owners;
 }
 
 std::size_t InterestDirectory::memory_bytes() const {
-  return sizeof(State) + state_->heap.held() + state_->wild.edge_bytes();
+  return sizeof(State) + state_->heap.held() + state_->exact.capacity() * sizeof(Segment) +
+         state_->wild.edge_bytes();
 }
 
 }  // namespace gnomon::topic

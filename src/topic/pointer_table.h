@@ -70,9 +70,7 @@ class PointerTable {
   }
 
   // Bytes held beside the heap's.
-  [[nodiscard]] std::size_t segment_bytes() const {
-    return segments_.capacity() * sizeof(Segment);
-  }
+  [[nodiscard]] std::size_t segment_bytes() const { return segments_.capacity() * sizeof(Segment); }
 
  private:
   using Word = std::uint64_t;

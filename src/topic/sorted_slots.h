@@ -150,8 +150,8 @@ class SortedSlots {
     capacity_ = capacity;
   }
 
-  Word* words_ = nullptr;        // the slots; in front of them their number
-  std::uint32_t capacity_ = 0;   // number of homes
+  Word* words_ = nullptr;       // the slots; in front of them their number
+  std::uint32_t capacity_ = 0;  // number of homes
   std::uint32_t size_ = 0;
 };
 

@@ -18,10 +18,11 @@ namespace gnomon::topic {
 
 // Takes the first level off `rest`; `more` tells if another one follows, possibly an empty one.
 inline std::string_view take_level(std::string_view& rest, bool& more) {
-  const std::size_t slash = rest.find('/');
-  more = slash != std::string_view::npos;
-  const std::string_view level = rest.substr(0, slash);
-  rest.remove_prefix(more ? slash + 1 : rest.size());
+  std::size_t end = 0;  // levels are short: a call of memchr would take longer
+  while (end < rest.size() && rest[end] != '/') ++end;
+  more = end < rest.size();
+  const std::string_view level = rest.substr(0, end);
+  rest.remove_prefix(end + static_cast<std::size_t>(more));
   return level;
 }
 
@@ -96,21 +97,21 @@ class Trie {
   // A level of a filter; its text follows in the same block.
   struct Node {
     Node* parent = nullptr;
-    Node* plus = nullptr;         // the child for `+`
-    V here{};                     // of the filter that ends here
-    V rest{};                     // of the filter that goes on with `/#` and ends
-    std::uint32_t hash = 0;       // the lower half of the edge's hash, for the table
-    std::uint32_t children = 0;   // with a text
-    std::uint32_t length = 0;     // of the text
+    Node* plus = nullptr;        // the child for `+`
+    V here{};                    // of the filter that ends here
+    V rest{};                    // of the filter that goes on with `/#` and ends
+    std::uint32_t hash = 0;      // the lower half of the edge's hash, for the table
+    std::uint32_t children = 0;  // with a text
+    std::uint32_t length = 0;    // of the text
 
     [[nodiscard]] bool unused() const {
       return plus == nullptr && children == 0 && here == V{} && rest == V{};
     }
-    // Behind the last member, not behind the padding: that may hold four bytes of it.
+    // Right behind the last member: what would be padding holds the first bytes.
     static constexpr std::size_t text_at() {
       return offsetof(Node, length) + sizeof(std::uint32_t);
     }
-    [[nodiscard]] char* text() { return reinterpret_cast<char*>(this) + text_at(); }
+    [[nodiscard]] char* text_begin() { return reinterpret_cast<char*>(this) + text_at(); }
     [[nodiscard]] std::string_view text() const {
       return {reinterpret_cast<const char*>(this) + text_at(), length};
     }
@@ -165,7 +166,7 @@ class Trie {
     const std::uint64_t hash = edge_hash(parent, level_hash(level));
     node->hash = static_cast<std::uint32_t>(hash);
     node->length = static_cast<std::uint32_t>(length);
-    if (length > 0) std::memcpy(node->text(), level.data(), length);
+    if (length > 0) std::memcpy(node->text_begin(), level.data(), length);
     edges_.insert(hash, node, heap_, [](const Node& other) { return other.hash; });
     ++parent.children;
     return node;
@@ -177,8 +178,7 @@ class Trie {
     if (parent->plus == node) {
       parent->plus = nullptr;
     } else {
-      const Node& self = *node;
-      edges_.erase(edge_hash(*parent, level_hash(self.text())), node, heap_);
+      edges_.erase(edge_hash(*parent, level_hash(node->text())), node, heap_);
       --parent->children;
     }
     heap_.give_back(node);
@@ -210,15 +210,16 @@ template <class V>
 template <class Found>
 void Trie<V>::match(std::string_view name, Found&& found) const {
   struct Level {
-    std::string_view text;
+    const char* text;
+    std::size_t length;
     std::uint64_t hash;
   };
   struct Branch {
     const Node* node;
     int depth;
   };
-  // Left uninitialised: only as much is touched as the walk is deep. A branch is put off at most
-  // once per depth, since those put off deeper down are walked first.
+  // Left uninitialised (hence no string_view): only as much is touched as the walk is deep. A
+  // branch is put off at most once per depth, since those put off deeper down are walked first.
   std::array<Level, limits::topic_levels_max> levels;
   std::array<Branch, limits::topic_levels_max> later;
   int levels_known = 0, put_off = 0;
@@ -238,11 +239,13 @@ void Trie<V>::match(std::string_view name, Found&& found) const {
       if (node->children != 0 || plus_child != nullptr) {
         const auto at = static_cast<std::size_t>(depth);
         if (depth == levels_known) {
-          levels[at].text = take_level(name, more);
-          levels[at].hash = level_hash(levels[at].text);
+          const std::string_view level = take_level(name, more);
+          levels[at] = {level.data(), level.size(), level_hash(level)};
           ++levels_known;
         }
-        if (node->children != 0) literal_child = literal(*node, levels[at].text, levels[at].hash);
+        if (node->children != 0) {
+          literal_child = literal(*node, {levels[at].text, levels[at].length}, levels[at].hash);
+        }
       }
     }
     if (literal_child != nullptr) {

@@ -1,0 +1,130 @@
+#include "cli/arguments.h"
+
+#include <charconv>
+#include <iostream>
+#include <sstream>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+namespace gnomon::cli {
+namespace {
+
+// "gnomon bench pairs" out of "gnomon bench pairs [options]".
+std::string command_of(const std::string& usage) {
+  std::istringstream words(usage);
+  std::string command, word;
+  while (words >> word && word.find_first_of("-[") == std::string::npos && word[0] >= 'a')
+    command += (command.empty() ? "" : " ") + word;
+  return command;
+}
+
+}  // namespace
+
+struct Arguments::State {
+  CLI::App app;
+  const std::shared_ptr<CLI::Formatter> formatter = std::make_shared<CLI::Formatter>();
+  std::string usage, command, heading;
+  std::vector<std::string> examples;
+  bool has_h = false;  // the command's own -h
+
+  CLI::Option* add(const std::string& names, const std::string& placeholder,
+                   const std::string& help, Take take);
+};
+
+Arguments::Arguments(std::string usage, std::string purpose, std::vector<std::string> examples)
+    : state_(std::make_unique<State>()) {
+  state_->command = command_of(usage);
+  state_->usage = std::move(usage);
+  state_->examples = std::move(examples);
+  state_->app.description(std::move(purpose));
+  state_->app.set_help_flag();
+  state_->formatter->column_width(34);
+  state_->heading = "Options";
+}
+
+Arguments::~Arguments() = default;
+
+CLI::Option* Arguments::State::add(const std::string& names, const std::string& placeholder,
+                                   const std::string& help, Take take) {
+  if (names.starts_with("-h,")) has_h = true;
+  CLI::Option* option = app.add_option(
+      names,
+      [name = names.substr(names.rfind(',') + 1), take = std::move(take)](
+          const CLI::results_t& values) {
+        for (const std::string& value : values)
+          if (const std::string wrong = take(value); !wrong.empty())
+            throw CLI::ValidationError(name + " \"" + value + "\": " + wrong);
+        return true;
+      },
+      help);
+  return option->type_name(placeholder)->group(heading)->type_size(1)->expected(1);
+}
+
+void Arguments::group(const std::string& heading) { state_->heading = heading; }
+
+void Arguments::flag(const std::string& names, bool& value, const std::string& help) {
+  state_->app.add_flag(names, value, help)->group(state_->heading);
+}
+
+void Arguments::option(const std::string& names, const std::string& placeholder,
+                       const std::string& help, Take take) {
+  state_->add(names, placeholder, help, std::move(take));
+}
+
+void Arguments::options(const std::string& names, const std::string& placeholder,
+                        const std::string& help, Take take) {
+  state_->add(names, placeholder, help, std::move(take))
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void Arguments::text(const std::string& names, const std::string& placeholder,
+                     const std::string& help, std::string& value) {
+  option(names, placeholder, help, [&value](const std::string& given) {
+    value = given;
+    return std::string();
+  });
+}
+
+void Arguments::text(const std::string& names, const std::string& placeholder,
+                     const std::string& help, std::optional<std::string>& value) {
+  option(names, placeholder, help, [&value](const std::string& given) {
+    value = given;
+    return std::string();
+  });
+}
+
+std::optional<int> Arguments::read(std::span<const std::string> arguments) {
+  bool help = false;
+  state_->app.add_flag(state_->has_h ? "--help" : "-h,--help", help, "This text")
+      ->group(state_->heading);
+  try {
+    // CLI11 takes them in reverse.
+    state_->app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    if (!help) return misuse(error.what());
+  }
+  if (!help) return std::nullopt;
+  std::string text = "Usage: " + state_->usage + "\n\n" + state_->app.get_description() + '\n';
+  text += state_->formatter->make_groups(&state_->app, CLI::AppFormatMode::Normal);
+  text += state_->examples.size() == 1 ? "Example:\n" : "Examples:\n";
+  for (const std::string& example : state_->examples) text += "  " + example + '\n';
+  // CLI11 ends each group with two empty lines.
+  for (std::size_t at; (at = text.find("\n\n\n")) != std::string::npos;) text.erase(at, 1);
+  return std::cout << text << std::flush ? exit_done : exit_failed;
+}
+
+int Arguments::misuse(const std::string& what) const {
+  std::cerr << state_->command << ": " << what << "\nTry: " << state_->command << " --help\n";
+  return exit_misuse;
+}
+
+std::string Arguments::read_number(const std::string& text, std::uint64_t least,
+                                   std::uint64_t most, std::uint64_t& number) {
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  if (error == std::errc() && stopped == end && number >= least && number <= most) return "";
+  return "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+}
+
+}  // namespace gnomon::cli

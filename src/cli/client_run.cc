@@ -1,0 +1,73 @@
+#include "cli/client_run.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <iostream>
+#include <system_error>
+#include <utility>
+
+namespace gnomon::cli {
+
+ClientRun::ClientRun(std::string command, const ClientArguments& arguments)
+    : command_(std::move(command)),
+      arguments_(arguments),
+      network_(runtime::make_epoll_network(monotonic_, wall_)),
+      loop_(network_->make_loop()),
+      client_(*loop_, *this, settings_),
+      done_fd_(eventfd(0, EFD_CLOEXEC)) {
+  if (done_fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+ClientRun::~ClientRun() {
+  loop_->stop();
+  ::close(done_fd_);
+}
+
+int ClientRun::run(int fd, const std::function<bool()>& on_readable) {
+  const auto address = runtime::resolve({arguments_.host, arguments_.port});
+  if (!address) {
+    std::cerr << command_ << ": " << address.error().message << '\n';
+    return exit_failed;
+  }
+  loop_->post([this, &address] { client_.connect(*address, arguments_.connect()); });
+  loop_->start("client");
+  std::array<pollfd, 2> wait{{{done_fd_, POLLIN, 0}, {fd, POLLIN, 0}}};
+  while (wait[0].revents == 0) {
+    if (poll(wait.data(), wait.size(), -1) < 0 && errno != EINTR) break;
+    if (wait[1].revents != 0 && !on_readable()) wait[1].fd = -1;
+  }
+  loop_->stop();
+  return code_;
+}
+
+void ClientRun::finish(int code) {
+  if (ending_) return;
+  ending_ = true;
+  code_ = code;
+  client_.disconnect();
+  flushed_.look();
+}
+
+void ClientRun::fail(const std::string& what) {
+  if (!ending_) std::cerr << command_ << ": " << what << '\n';
+  finish(exit_failed);
+}
+
+void ClientRun::on_closed(const client::Closed& why) { fail(why.message); }
+
+void ClientRun::Flushed::on_timer() {
+  constexpr int looks_max = 400;
+  constexpr std::chrono::milliseconds period{5};
+  if (run_.loop_->closing() > 0 && ++looks_ < looks_max) {
+    run_.loop_->timers().arm(*this, run_.loop_->now() + period);
+    return;
+  }
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(run_.done_fd_, &one, sizeof one);
+}
+
+}  // namespace gnomon::cli

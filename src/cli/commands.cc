@@ -1,0 +1,71 @@
+#include "cli/commands.h"
+
+#include <array>
+#include <csignal>
+#include <iostream>
+#include <string_view>
+
+#include "base/version.h"
+#include "cli/arguments.h"
+
+namespace gnomon::cli {
+
+namespace {
+
+struct Command {
+  std::string_view name;
+  std::string_view purpose;
+  int (*run)(Words words);
+};
+
+constexpr std::array<Command, 5> commands{{
+    {"serve", "Run the server", serve},
+    {"check-config", "Tell every mistake in the settings, and what they come to", check_config},
+    {"pub", "Publish messages", publish},
+    {"sub", "Print the messages of topics", subscribe},
+    {"bench", "Put load on a broker and measure it", bench},
+}};
+
+std::string help() {
+  std::string text =
+      "Gnomon: serverless IoT that you run yourself.\n\n"
+      "Usage: gnomon COMMAND [options]\n\nCommands:\n";
+  for (const Command& command : commands) {
+    std::string line = "  " + std::string(command.name);
+    line.resize(18, ' ');
+    text += line + std::string(command.purpose) + '\n';
+  }
+  return text +
+         "\nOptions:\n"
+         "  -h, --help      This text; after a command, its options\n"
+         "  --version       The version\n\n"
+         "Example:\n"
+         "  gnomon serve\n";
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& words) {
+  // A closed pipe or connection is an error where it is written, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  if (words.empty()) {
+    std::cerr << help();
+    return exit_misuse;
+  }
+  const std::string& name = words.front();
+  if (name == "--help" || name == "-h" || name == "help") {
+    std::cout << help();
+    return exit_done;
+  }
+  if (name == "--version") {
+    std::cout << "gnomon " << version() << '\n';
+    return exit_done;
+  }
+  for (const Command& command : commands) {
+    if (command.name == name) return command.run(Words(words).subspan(1));
+  }
+  std::cerr << "gnomon: there is no command \"" << name << "\"\nTry: gnomon --help\n";
+  return exit_misuse;
+}
+
+}  // namespace gnomon::cli

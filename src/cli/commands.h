@@ -1,0 +1,22 @@
+// The commands of the program: one .cc each.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gnomon::cli {
+
+// What follows a command's name; returns the exit code: 0 done, 1 failed, 2 misuse.
+using Words = std::span<const std::string>;
+
+int serve(Words words);
+int check_config(Words words);
+int publish(Words words);
+int subscribe(Words words);
+int bench(Words words);
+
+// Finds the command and runs it. `words`: the command line without the program's name.
+int run(const std::vector<std::string>& words);
+
+}  // namespace gnomon::cli

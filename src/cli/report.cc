@@ -1,0 +1,111 @@
+#include "cli/report.h"
+
+#include <cstdio>
+#include <vector>
+
+namespace gnomon::cli {
+
+namespace {
+
+// One figure: its name in JSON, its name for a person, its value.
+struct Figure {
+  const char* key;
+  const char* name;
+  double value;
+  int digits;
+};
+
+double seconds(Duration time) { return std::chrono::duration<double>(time).count(); }
+double per(double total, std::uint64_t count) {
+  return count == 0 ? 0 : total / static_cast<double>(count);
+}
+double number(std::uint64_t value) { return static_cast<double>(value); }
+
+void add_connections(const LoadReport& report, std::vector<Figure>& figures) {
+  const std::uint64_t count = report.options.subscribers;
+  const double held = number(report.resident_after) - number(report.resident_before);
+  figures.push_back({"connections", "connections", number(count), 0});
+  figures.push_back({"connecting_s", "connecting, s", seconds(report.connecting), 3});
+  if (report.options.pid == 0) return;
+  figures.push_back({"connect_cpu_us", "broker CPU per connect and subscribe, µs",
+                     per(seconds(report.connect_cpu.total()) * 1e6, count), 2});
+  figures.push_back({"bytes_per_connection", "resident bytes per connection", per(held, count), 0});
+  figures.push_back({"idle_cpu_percent", "broker CPU when idle, %",
+                     100 * seconds(report.idle_cpu.total()) / seconds(report.options.idle_for), 2});
+}
+
+void add_messages(const LoadReport& report, std::vector<Figure>& figures) {
+  const std::uint64_t delivered = report.delivered;
+  figures.push_back({"published", "published", number(report.published), 0});
+  figures.push_back({"delivered", "delivered", number(delivered), 0});
+  figures.push_back({"lost", "lost", number(report.expected) - number(delivered), 0});
+  figures.push_back({"out_of_order", "out of order", number(report.out_of_order), 0});
+  figures.push_back({"unacknowledged", "unacknowledged", number(report.unacknowledged), 0});
+  figures.push_back({"wrong_acks", "PUBACKs out of order", number(report.wrong_acks), 0});
+  figures.push_back({"closed", "connections closed by the broker", number(report.closed), 0});
+  figures.push_back({"messages_per_s", "messages/s", number(delivered) / seconds(report.took), 0});
+  figures.push_back({"generator_cpu_us", "generator CPU per message, µs",
+                     per(seconds(report.generator.total()) * 1e6, delivered), 3});
+  if (report.options.pid != 0) {
+    figures.push_back({"cpu_us", "broker CPU per message, µs",
+                       per(seconds(report.broker.total()) * 1e6, delivered), 3});
+    figures.push_back({"user_us", "  of it user, µs",
+                       per(seconds(report.broker.user) * 1e6, delivered), 3});
+    figures.push_back({"resident_peak", "resident peak, bytes", number(report.resident_peak), 0});
+  }
+  if (!report.options.rate) return;
+  const auto us = [&](double fraction) { return seconds(report.latency.percentile(fraction)) * 1e6; };
+  figures.push_back({"p50_us", "latency p50, µs", us(0.5), 0});
+  figures.push_back({"p90_us", "latency p90, µs", us(0.9), 0});
+  figures.push_back({"p99_us", "latency p99, µs", us(0.99), 0});
+  figures.push_back({"p999_us", "latency p99.9, µs", us(0.999), 0});
+  figures.push_back({"max_us", "latency max, µs", seconds(report.latency.most()) * 1e6, 0});
+}
+
+std::vector<Figure> figures_of(const LoadReport& report) {
+  std::vector<Figure> figures;
+  report.options.shape == Shape::connections ? add_connections(report, figures)
+                                             : add_messages(report, figures);
+  return figures;
+}
+
+std::string decimal(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+}  // namespace
+
+std::string as_table(const std::string& shape, const LoadReport& report) {
+  std::string text = shape + ", QoS " + std::to_string(report.options.qos) + '\n';
+  for (const Figure& figure : figures_of(report)) {
+    std::string value = decimal(figure.value, figure.digits);
+    value.insert(0, value.size() < 14 ? 14 - value.size() : 0, ' ');
+    text += value + "  " + figure.name + '\n';
+  }
+  return text;
+}
+
+std::string as_json(const std::string& shape, const LoadReport& report) {
+  std::string text = "{\"load\":\"" + shape + "\",\"qos\":" + std::to_string(report.options.qos);
+  for (const Figure& figure : figures_of(report)) {
+    text += ",\"" + std::string(figure.key) + "\":" + decimal(figure.value, figure.digits);
+  }
+  return text + "}\n";
+}
+
+void ProgressLine::show(const LoadProgress& progress) {
+  if (!shown_) return;
+  drawn_ = true;
+  std::fprintf(stderr, "\r%-12s %6.1f s  %12llu  %10llu/s ", progress.doing,
+               seconds(progress.elapsed), static_cast<unsigned long long>(progress.done),
+               static_cast<unsigned long long>(progress.per_second));
+  std::fflush(stderr);
+}
+
+void ProgressLine::clear() {
+  if (drawn_) std::fputs("\r\033[K", stderr);
+}
+
+}  // namespace gnomon::cli
