@@ -31,19 +31,20 @@ class Broker {
     control = network.make_loop();
     for (int i = 0; i < count; ++i) {
       loops.push_back(network.make_loop());
-      shards.push_back(std::make_unique<Shard>(Shard::Setup{
-          static_cast<ShardId>(i), seed, profile, *loops.back(), *store, random}));
+      shards.push_back(std::make_unique<Shard>(
+          Shard::Setup{static_cast<ShardId>(i), seed, profile, *loops.back(), *store, random}));
     }
     for (auto& shard : shards) shard->join(shards);
-    listener = std::move(*control->listen({"127.0.0.1", 0}, [this](std::span<const runtime::Accepted> accepted) {
-      for (const runtime::Accepted& connection : accepted) {
-        Shard& shard = *shards[next_shard++ % shards.size()];
-        std::vector<Envelope> letter;
-        letter.push_back({0, Adopt{connection}});
-        shard.load_counter().fetch_add(1);
-        shard.mailbox().push(letter);
-      }
-    }));
+    listener = std::move(
+        *control->listen({"127.0.0.1", 0}, [this](std::span<const runtime::Accepted> accepted) {
+          for (const runtime::Accepted& connection : accepted) {
+            Shard& shard = *shards[next_shard++ % shards.size()];
+            std::vector<Envelope> letter;
+            letter.push_back({0, Adopt{connection}});
+            shard.load_counter().fetch_add(1);
+            shard.mailbox().push(letter);
+          }
+        }));
     for (auto& loop : loops) loop->start("shard");
     control->start("control");
   }
@@ -68,7 +69,9 @@ class Broker {
 class Client {
  public:
   Client(Broker& broker, std::string id, mqtt::Version version = mqtt::Version::v5)
-      : broker_(broker), id_(std::move(id)), link_(broker.network.connect(broker.listener->address())) {
+      : broker_(broker),
+        id_(std::move(id)),
+        link_(broker.network.connect(broker.listener->address())) {
     connect.version = version;
   }
 

@@ -26,8 +26,11 @@ void Connection::open(runtime::StreamPtr stream) {
 // ---- input
 
 void Connection::on_bytes(ByteView bytes) {
-  last_received_ = shard_.loop_.now();
+  // A sign of life is a packet (MQTT 5 §3.1.2.10), or each further KiB of a long one: a client that
+  // trickles is as silent as one that says nothing.
+  const std::size_t kept = machine_.kept() / KiB;
   process(bytes);
+  if (machine_.kept() / KiB > kept) last_received_ = shard_.loop_.now();
 }
 
 void Connection::process(ByteView in) {
@@ -43,6 +46,7 @@ void Connection::process(ByteView in) {
                                : std::string_view();
     const mqtt::Event event = machine_.next(in, incoming, shard_.answers_);
     if (event == mqtt::Event::none) break;
+    last_received_ = shard_.loop_.now();
     if (!handle(event)) return;
   }
   flush_answers();
@@ -191,6 +195,7 @@ void Connection::granted(Generation generation) {
   connack.shared_subscription_available = profile.shared_subscription_available;
   if (pending->assigned_id) connack.assigned_client_id = client_id_;
   machine_.accept(connack, shard_.answers_);
+  if (!machine_.established()) return end(Count::connect_refused_limit, WillFate::drop);
   plain_ = machine_.peer_topic_alias_max() == 0;
   state_ = State::established;
   --shard_.unauthenticated_;

@@ -39,7 +39,8 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   // ---- from the shard
   // Sends a message to this receiver, queues it, or drops it and counts why. Never ends the
   // connection, so that the routes being walked stay as they are.
-  void deliver(Encoder& encoder, const Target& target, std::span<const std::uint32_t> identifiers);
+  void deliver(Encoder& encoder, const Target::Terms& terms,
+               std::span<const std::uint32_t> identifiers);
   void suback(const mqtt::SubscribeAck& ack);
   // One obligation of a ticket is met.
   void settle(Tickets::Number ticket);
@@ -114,7 +115,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   std::uint64_t route_epoch_ = 0;  // in which route_ was taken
   Instant last_received_{};
   std::unique_ptr<LeftWill> will_;
-  std::unique_ptr<Tickets> tickets_;  // null: none open
+  std::unique_ptr<Tickets> tickets_;         // null: none open
   std::unique_ptr<PendingConnect> pending_;  // set while a claim is unanswered
   Generation generation_ = 0;
   ConnectionRef ref_;

@@ -15,11 +15,11 @@ bool Connection::window_open() const {
   return !session_.window.full(std::min(machine_.peer_receive_maximum(), limits::inflight_max));
 }
 
-void Connection::deliver(Encoder& encoder, const Target& target,
+void Connection::deliver(Encoder& encoder, const Target::Terms& terms,
                          std::span<const std::uint32_t> identifiers) {
   const message::Message& message = encoder.message();
-  const bool with_id = message.qos > 0 && target.qos > 0;
-  const bool retain = target.retain_as_published && message.retain;
+  const bool with_id = message.qos > 0 && terms.qos > 0;
+  const bool retain = terms.retain_as_published && message.retain;
   if (with_id) {
     if (session_.queue || !window_open() || stream_->pending() > limits::output_bytes_max) {
       return enqueue(message, identifiers, retain);

@@ -98,8 +98,7 @@ void Connection::settle(Tickets::Number ticket) {
   tickets_->settle(ticket);
   Tickets::Closed closed;
   while (tickets_->next(closed)) {
-    machine_.ack({mqtt::PacketType::puback, closed.packet_id, closed.reason, {}},
-                 shard_.answers_);
+    machine_.ack({mqtt::PacketType::puback, closed.packet_id, closed.reason, {}}, shard_.answers_);
   }
   if (tickets_->empty()) tickets_.reset();
   flush_answers();
@@ -118,9 +117,9 @@ bool Connection::on_ack(const mqtt::Ack& ack) {
       // Nothing is sent with QoS 2 yet, so there is nothing to release.
       if (session_.window.pubrec(ack.packet_id, ack.reason >= Reason::unspecified_error) ==
           Outcome::unknown) {
-        machine_.ack({mqtt::PacketType::pubrel, ack.packet_id, Reason::packet_identifier_not_found,
-                      {}},
-                     shard_.answers_);
+        machine_.ack(
+            {mqtt::PacketType::pubrel, ack.packet_id, Reason::packet_identifier_not_found, {}},
+            shard_.answers_);
       }
       return true;
     case mqtt::PacketType::pubrel:
@@ -170,11 +169,13 @@ bool Connection::on_subscribe(const mqtt::Subscribe& subscribe) {
     ack.reasons.push_back(reason);
   }
   shard_.suback(*this, ack);
-  return true;
+  return state_ == State::established;
 }
 
 void Connection::suback(const mqtt::SubscribeAck& ack) {
-  machine_.suback(ack, shard_.answers_);
+  if (!machine_.suback(ack, shard_.answers_)) {
+    return end(Count::disconnects_refused, WillFate::publish);
+  }
   flush_answers();
 }
 
@@ -191,8 +192,8 @@ bool Connection::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
                                                               : Reason::no_subscription_existed);
     }
   }
-  machine_.suback(ack, shard_.answers_);
-  return true;
+  suback(ack);
+  return state_ == State::established;
 }
 
 }  // namespace gnomon::broker

@@ -10,9 +10,9 @@ namespace gnomon::broker {
 
 // Positions in a shard's counters, in the order of counter_rows.
 enum class Count : std::uint8_t {
-  connections,         // gauge
-  subscriptions,       // gauge
-  filters,             // gauge
+  connections,    // gauge
+  subscriptions,  // gauge
+  filters,        // gauge
   connects,
   connect_refused_identity,
   connect_refused_protocol,

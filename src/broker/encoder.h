@@ -57,8 +57,8 @@ class Encoder {
     publish.qos = with_id ? 1 : 0;
     publish.packet_id = with_id ? 1 : 0;
     layout.packet.clear();
-    layout.id_at = mqtt::append_publish(v5 ? mqtt::Version::v5 : mqtt::Version::v311, publish,
-                                        layout.packet);
+    layout.id_at =
+        mqtt::append_publish(v5 ? mqtt::Version::v5 : mqtt::Version::v311, publish, layout.packet);
     layout.ready = true;
   }
 

@@ -1,10 +1,10 @@
 #include "broker/home.h"
 
-#include <doctest/doctest.h>
-
 #include <deque>
 #include <map>
 #include <optional>
+
+#include <doctest/doctest.h>
 
 #include "base/random.h"
 

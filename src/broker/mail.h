@@ -49,8 +49,8 @@ struct Data {
 struct InterestChange {
   std::uint64_t sequence = 0;
   bool wanted = false;
-  std::uint64_t hash = 0;   // of an exact filter
-  std::string wildcard;     // else the filter itself
+  std::uint64_t hash = 0;  // of an exact filter
+  std::string wildcard;    // else the filter itself
 };
 // All changes up to `sequence` are in force here.
 struct InterestAck {
@@ -114,7 +114,9 @@ class Outbox {
 
   void send(Mail mail) { lane_.push_back(std::move(mail)); }
   void send_message(const message::Message& message);
-  void send_credit(std::unique_ptr<Block> block) { express_.push_back({from_, Credit{std::move(block)}}); }
+  void send_credit(std::unique_ptr<Block> block) {
+    express_.push_back({from_, Credit{std::move(block)}});
+  }
   // The target has read a block.
   void credit(std::unique_ptr<Block> block);
 

@@ -11,11 +11,11 @@ namespace gnomon::broker {
 // One object per server, the same for all shards. What is false or 0 here is refused with its
 // reason, never ignored.
 struct Profile {
-  std::uint8_t maximum_qos = 1;               // of PUBLISHes; subscriptions are granted at most it
+  std::uint8_t maximum_qos = 1;  // of PUBLISHes; subscriptions are granted at most it
   bool retain_available = false;
   bool shared_subscription_available = false;
   std::uint32_t session_expiry_max_seconds = 0;
-  bool local = true;                          // loopback connections are the principal `local`
+  bool local = true;  // loopback connections are the principal `local`
   mqtt::Settings mqtt{.packet_bytes_max = limits::packet_bytes_max,
                       .connect_bytes_max = limits::connect_bytes_max,
                       .properties_bytes_max = limits::properties_bytes_max,

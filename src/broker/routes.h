@@ -1,6 +1,7 @@
 // Routes: where the messages of a topic go, remembered.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -17,12 +18,23 @@ class Connection;
 // One receiver of a topic on this shard. Its matching subscriptions are merged: one copy, with the
 // highest QoS and every subscription identifier (MQTT 5 §3.3.4).
 struct Target {
+  // What a number of subscriptions come to together.
+  struct Terms {
+    std::uint8_t qos = 0;              // the highest
+    bool retain_as_published = false;  // one of them says so
+    std::uint16_t identifiers = 0;     // how many have one
+    std::uint16_t subscriptions = 0;
+    void add(const topic::Options& options) {
+      qos = std::max<std::uint8_t>(qos, options.qos);
+      retain_as_published = retain_as_published || options.retain_as_published != 0;
+      identifiers = static_cast<std::uint16_t>(identifiers + (options.identifier != 0 ? 1 : 0));
+      ++subscriptions;
+    }
+  };
   Connection* connection;
-  std::uint32_t first_identifier;  // in Route::identifiers
-  std::uint16_t identifiers;
-  std::uint8_t qos;
-  bool no_local;             // all of its subscriptions say so
-  bool retain_as_published;  // one of its subscriptions says so
+  std::uint32_t first_identifier;  // in Route::identifiers: those of `own` stand first
+  Terms all;                       // for what others publish
+  Terms own;                       // for what it publishes itself: without no-local subscriptions
 };
 
 struct Route {
@@ -60,8 +72,8 @@ class Routes {
   std::uint64_t seed_;
   std::uint64_t epoch_ = 1;
   std::size_t targets_ = 0;
-  std::size_t used_ = 0;           // routes in use: a prefix of routes_
-  std::deque<Route> routes_;       // stable addresses
+  std::size_t used_ = 0;              // routes in use: a prefix of routes_
+  std::deque<Route> routes_;          // stable addresses
   std::vector<std::uint32_t> table_;  // hash → position in routes_ + 1; 0: free
 };
 

@@ -103,8 +103,7 @@ void Shard::adopt(const runtime::Accepted& accepted) {
     free_places_.pop_back();
   }
   Place& place = places_[index];
-  place.connection =
-      std::make_unique<Connection>(*this, ConnectionRef{id_, index, ++place.serial});
+  place.connection = std::make_unique<Connection>(*this, ConnectionRef{id_, index, ++place.serial});
   ++unauthenticated_;
   place.connection->open(loop_.adopt(accepted, *place.connection));
 }

@@ -143,11 +143,11 @@ class Shard final : public runtime::TurnHandler {
     ConnectionRef connection;
     Tickets::Number ticket;
   };
-  std::vector<std::unique_ptr<Outbox>> outboxes_;  // by shard; own: null
+  std::vector<std::unique_ptr<Outbox>> outboxes_;       // by shard; own: null
   std::vector<std::deque<WaitingHandover>> handovers_;  // by shard
   std::vector<Envelope> mail_, self_mail_, self_batch_;
-  bool behind_ = false;     // an outbox is blocked: publishers wait
-  bool mail_out_ = false;   // an outbox has something
+  bool behind_ = false;    // an outbox is blocked: publishers wait
+  bool mail_out_ = false;  // an outbox has something
 
   Homes homes_;
   std::vector<Addressed> home_mail_;

@@ -19,28 +19,30 @@ Route& Shard::route(std::string_view topic) {
 void Shard::refresh(Route& route) {
   matched_.clear();
   index_.match(route.topic, matched_);
-  const auto by_subscriber = [](const auto& a, const auto& b) { return a.subscriber < b.subscriber; };
+  const auto by_subscriber = [](const auto& a, const auto& b) {
+    return a.subscriber < b.subscriber;
+  };
   if (!std::is_sorted(matched_.begin(), matched_.end(), by_subscriber)) {
     std::sort(matched_.begin(), matched_.end(), by_subscriber);
   }
   route.targets.clear();
   route.identifiers.clear();
-  for (const topic::Subscription& subscription : matched_) {
-    const topic::Options& options = subscription.options;
-    Connection* connection = places_[subscription.subscriber].connection.get();
-    if (route.targets.empty() || route.targets.back().connection != connection) {
-      route.targets.push_back({connection, static_cast<std::uint32_t>(route.identifiers.size()), 0,
-                               options.qos, options.no_local != 0,
-                               options.retain_as_published != 0});
+  for (auto first = matched_.begin(); first != matched_.end();) {
+    const auto last = std::upper_bound(first, matched_.end(), *first, by_subscriber);
+    Target& target =
+        route.targets.emplace_back(Target{places_[first->subscriber].connection.get(),
+                                          static_cast<std::uint32_t>(route.identifiers.size()),
+                                          {},
+                                          {}});
+    for (const bool no_local : {false, true}) {
+      for (auto each = first; each != last; ++each) {
+        if ((each->options.no_local != 0) != no_local) continue;
+        target.all.add(each->options);
+        if (each->options.identifier != 0) route.identifiers.push_back(each->options.identifier);
+      }
+      if (!no_local) target.own = target.all;
     }
-    Target& target = route.targets.back();
-    target.qos = std::max<std::uint8_t>(target.qos, options.qos);
-    target.no_local = target.no_local && options.no_local != 0;
-    target.retain_as_published = target.retain_as_published || options.retain_as_published != 0;
-    if (options.identifier != 0) {
-      route.identifiers.push_back(options.identifier);
-      ++target.identifiers;
-    }
+    first = last;
   }
   route.remote = outboxes_.size() > 1 ? interest_.match(route.topic) : 0;
   route.generation = generation_;
@@ -80,10 +82,11 @@ void Shard::deliver_here(const message::Message& message, const Route& route,
   }
   encoder_.begin(message, loop_.wall_now());
   for (const Target& target : route.targets) {
-    if (target.no_local && target.connection == origin) continue;
+    const Target::Terms& terms = target.connection == origin ? target.own : target.all;
+    if (terms.subscriptions == 0) continue;
     target.connection->deliver(
-        encoder_, target,
-        std::span(route.identifiers).subspan(target.first_identifier, target.identifiers));
+        encoder_, terms,
+        std::span(route.identifiers).subspan(target.first_identifier, terms.identifiers));
   }
 }
 

@@ -1,9 +1,9 @@
 #include "broker/tickets.h"
 
-#include <doctest/doctest.h>
-
 #include <map>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "base/random.h"
 

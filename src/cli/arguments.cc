@@ -50,8 +50,8 @@ CLI::Option* Arguments::State::add(const std::string& names, const std::string& 
   if (names.starts_with("-h,")) has_h = true;
   CLI::Option* option = app.add_option(
       names,
-      [name = names.substr(names.rfind(',') + 1), take = std::move(take)](
-          const CLI::results_t& values) {
+      [name = names.substr(names.rfind(',') + 1),
+       take = std::move(take)](const CLI::results_t& values) {
         for (const std::string& value : values)
           if (const std::string wrong = take(value); !wrong.empty())
             throw CLI::ValidationError(name + " \"" + value + "\": " + wrong);
@@ -96,8 +96,7 @@ void Arguments::text(const std::string& names, const std::string& placeholder,
 
 std::optional<int> Arguments::read(std::span<const std::string> arguments) {
   bool help = false;
-  state_->app.add_flag(state_->has_h ? "--help" : "-h,--help", help, "This text")
-      ->group(state_->heading);
+  state_->app.add_flag(state_->has_h ? "--help" : "-h,--help", help, "This text")->group("Options");
   try {
     // CLI11 takes them in reverse.
     state_->app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -107,7 +106,7 @@ std::optional<int> Arguments::read(std::span<const std::string> arguments) {
   if (!help) return std::nullopt;
   std::string text = "Usage: " + state_->usage + "\n\n" + state_->app.get_description() + '\n';
   text += state_->formatter->make_groups(&state_->app, CLI::AppFormatMode::Normal);
-  text += state_->examples.size() == 1 ? "Example:\n" : "Examples:\n";
+  text += state_->examples.size() == 1 ? "\n\nExample:\n" : "\n\nExamples:\n";
   for (const std::string& example : state_->examples) text += "  " + example + '\n';
   // CLI11 ends each group with two empty lines.
   for (std::size_t at; (at = text.find("\n\n\n")) != std::string::npos;) text.erase(at, 1);
@@ -119,8 +118,8 @@ int Arguments::misuse(const std::string& what) const {
   return exit_misuse;
 }
 
-std::string Arguments::read_number(const std::string& text, std::uint64_t least,
-                                   std::uint64_t most, std::uint64_t& number) {
+std::string Arguments::read_number(const std::string& text, std::uint64_t least, std::uint64_t most,
+                                   std::uint64_t& number) {
   const char* const end = text.data() + text.size();
   const auto [stopped, error] = std::from_chars(text.data(), end, number);
   if (error == std::errc() && stopped == end && number >= least && number <= most) return "";

@@ -48,7 +48,7 @@ class Arguments {
     option(names, placeholder, help, [&value, least, most](const std::string& given) {
       std::uint64_t parsed = 0;
       std::string wrong = read_number(given, least, most, parsed);
-      if (wrong.empty()) value = static_cast<T>(parsed);
+      if (wrong.empty()) store(value, parsed);
       return wrong;
     });
   }
@@ -59,6 +59,14 @@ class Arguments {
   [[nodiscard]] int misuse(const std::string& what) const;
 
  private:
+  template <class T>
+  static void store(T& value, std::uint64_t number) {
+    value = static_cast<T>(number);
+  }
+  template <class T>
+  static void store(std::optional<T>& value, std::uint64_t number) {
+    value = static_cast<T>(number);
+  }
   static std::string read_number(const std::string& text, std::uint64_t least, std::uint64_t most,
                                  std::uint64_t& number);
   struct State;

@@ -1,9 +1,8 @@
 // gnomon bench: load on any broker, and the bare forwarder to hold it against.
-#include <unistd.h>
-
 #include <cstdio>
 #include <iostream>
 #include <map>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/arguments.h"
@@ -96,10 +95,10 @@ int run_shape(const std::string& shape, Words words) {
   if (shape == "fanin") load.publishers = 500, load.subscribers = 1, load.shape = Shape::fanin;
   if (shape == "fanout") load.publishers = 1, load.subscribers = 500, load.shape = Shape::fanout;
   if (shape == "connections") load.subscribers = 10'000, load.shape = Shape::connections;
-  Arguments arguments("gnomon bench " + shape + " [options]",
-                      purposes.at(shape) +
-                          " Closed loop: what a broker does not drop arrives, and is counted.",
-                      {"gnomon bench " + shape + " --broker 127.0.0.1:1883 --pid $(pidof gnomon)"});
+  Arguments arguments(
+      "gnomon bench " + shape + " [options]",
+      purposes.at(shape) + " Closed loop: what a broker does not drop arrives, and is counted.",
+      {"gnomon bench " + shape + " --broker 127.0.0.1:1883 --pid $(pidof gnomon)"});
   declare(arguments, shape, given);
   if (const auto code = arguments.read(words)) return *code;
   if (given.pairs > 0) load.publishers = load.subscribers = static_cast<std::uint32_t>(given.pairs);
@@ -124,10 +123,11 @@ int run_shape(const std::string& shape, Words words) {
 int run_floor_command(Words words) {
   runtime::Address address{"127.0.0.1", 0};
   FloorMode mode = FloorMode::gather;
-  Arguments arguments("gnomon bench floor [options]",
-                      "A bare forwarder: no sessions, no checks, one filter a connection. The lower "
-                      "bound that a broker's CPU is held against. Runs until it is stopped.",
-                      {"gnomon bench floor --listen 127.0.0.1:1899 --mode direct"});
+  Arguments arguments(
+      "gnomon bench floor [options]",
+      "A bare forwarder: no sessions, no checks, one filter a connection. The lower "
+      "bound that a broker's CPU is held against. Runs until it is stopped.",
+      {"gnomon bench floor --listen 127.0.0.1:1899 --mode direct"});
   arguments.option("--listen", "HOST:PORT", "Where; loopback only (default a free port)",
                    [&](const std::string& text) { return read_address(text, address); });
   arguments.option("--mode", "gather|direct",
@@ -142,7 +142,8 @@ int run_floor_command(Words words) {
   raise_descriptor_limit();
   const auto ended = run_floor(address, mode, [](const runtime::Address& bound) {
     std::cout << "{\"event\":\"ready\",\"mqtt\":\"" << to_string(bound) << "\",\"pid\":" << getpid()
-              << "}" << std::endl;
+              << "}\n"
+              << std::flush;
   });
   return fail("gnomon bench floor", ended.error());
 }

@@ -9,8 +9,12 @@ namespace {
 
 std::string read_version(const std::string& text, mqtt::Version& version) {
   using enum mqtt::Version;
-  constexpr std::array<std::pair<std::string_view, mqtt::Version>, 6> names{
-      {{"31", v31}, {"mqttv31", v31}, {"311", v311}, {"mqttv311", v311}, {"5", v5}, {"mqttv5", v5}}};
+  constexpr std::array<std::pair<std::string_view, mqtt::Version>, 6> names{{{"31", v31},
+                                                                             {"mqttv31", v31},
+                                                                             {"311", v311},
+                                                                             {"mqttv311", v311},
+                                                                             {"5", v5},
+                                                                             {"mqttv5", v5}}};
   for (const auto& [name, value] : names) {
     if (name == text) {
       version = value;

@@ -1,15 +1,14 @@
 #include "cli/load.h"
 
-#include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "cli/frames.h"
 #include "cli/load_client.h"
@@ -20,10 +19,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t input_bytes = 256 * KiB;
-constexpr std::size_t send_bytes = 64 * KiB;     // of one publisher at once
-constexpr Duration stall = 3s;             // without a delivery: messages were lost
-constexpr Duration handshake_stall = 10s;  // without a handshake done
-constexpr Duration settle = 300ms;         // for the broker to finish its handshake work
+constexpr std::size_t send_bytes = 64 * KiB;  // of one publisher at once
+constexpr Duration stall = 3s;                // without a delivery: messages were lost
+constexpr Duration handshake_stall = 10s;     // without a handshake done
+constexpr Duration settle = 300ms;            // for the broker to finish its handshake work
 constexpr Duration connections_settle = 2s;
 constexpr Duration tell_every = 250ms;
 
@@ -401,8 +400,8 @@ Duration Generator::pace() {
     if (publisher.state == LoadClient::State::closed) close(publisher);
   }
   if (paced_ == planned_) return 10ms;
-  const Instant next = began_ + Duration(static_cast<std::int64_t>(
-                                    static_cast<double>(paced_ + 1) / per_ns));
+  const Instant next =
+      began_ + Duration(static_cast<std::int64_t>(static_cast<double>(paced_ + 1) / per_ns));
   return std::max(next - clock_.now(), Duration(0));
 }
 

@@ -38,25 +38,25 @@ struct LoadOptions {
   // How much: so many messages, all publishers together, or else publish for so long.
   std::optional<std::uint64_t> messages;
   std::chrono::milliseconds publish_for{3000};
-  // If set: an open loop that publishes so many messages a second by the clock and measures how long
-  // they take; `window` and `messages` are not used.
+  // If set: an open loop that publishes so many messages a second by the clock and measures how
+  // long they take; `window` and `messages` are not used.
   std::optional<std::uint64_t> rate;
-  std::uint32_t burst = 256;                   // handshakes at once
-  std::chrono::milliseconds idle_for{5000};    // connections: how long idle CPU is measured
+  std::uint32_t burst = 256;                 // handshakes at once
+  std::chrono::milliseconds idle_for{5000};  // connections: how long idle CPU is measured
 };
 
 // What happened. Sums are over the measured time only; handshakes are before it.
 struct LoadReport {
   LoadOptions options;
   std::uint64_t published = 0, expected = 0, delivered = 0;
-  std::uint64_t out_of_order = 0;     // not the publisher's next: lost, repeated or overtaken
-  std::uint64_t unacknowledged = 0;   // QoS 1 publishes without a PUBACK
-  std::uint64_t wrong_acks = 0;       // PUBACKs not in the order of the PUBLISHes
-  std::uint32_t closed = 0;           // connections that the broker closed
-  Duration took{};                    // first publish to last delivery
+  std::uint64_t out_of_order = 0;    // not the publisher's next: lost, repeated or overtaken
+  std::uint64_t unacknowledged = 0;  // QoS 1 publishes without a PUBACK
+  std::uint64_t wrong_acks = 0;      // PUBACKs not in the order of the PUBLISHes
+  std::uint32_t closed = 0;          // connections that the broker closed
+  Duration took{};                   // first publish to last delivery
   CpuTime broker, generator;
-  std::uint64_t resident_peak = 0;    // of the broker, bytes
-  Histogram latency;                  // with a rate
+  std::uint64_t resident_peak = 0;  // of the broker, bytes
+  Histogram latency;                // with a rate
   // connections
   Duration connecting{};
   CpuTime connect_cpu, idle_cpu;

@@ -1,14 +1,13 @@
 #include "cli/load_client.h"
 
 #include <arpa/inet.h>
+#include <cerrno>
+#include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <system_error>
+#include <unistd.h>
 
 #include "mqtt/encode.h"
 
@@ -102,8 +101,8 @@ Result<void> LoadClient::on_writable() {
 
 void LoadClient::say_connect() {
   handshake_ = std::make_unique<mqtt::Connection>(mqtt::Role::client, settings());
-  const std::string id = "gb" + std::to_string(getpid()) + (publisher ? 'p' : 's') +
-                         std::to_string(index);
+  const std::string id =
+      "gb" + std::to_string(getpid()) + (publisher ? 'p' : 's') + std::to_string(index);
   mqtt::Connect connect;
   connect.version = version_;
   connect.client_id = id;
@@ -120,8 +119,8 @@ Result<void> LoadClient::on_handshake_bytes(ByteView bytes, mqtt::Incoming& inco
       case Event::connack: {
         const auto reason = incoming.connack.reason;
         if (reason != mqtt::Reason::success)
-          return Error{Code::unavailable, "the broker refused the connection: " +
-                                              std::string(mqtt::describe(reason))};
+          return Error{Code::unavailable,
+                       "the broker refused the connection: " + std::string(mqtt::describe(reason))};
         if (publisher) break;
         mqtt::Subscribe subscribe;
         subscribe.packet_id = 1;

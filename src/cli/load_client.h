@@ -1,11 +1,10 @@
 // LoadClient: one MQTT client of the load generator, on a socket of its own.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <sys/socket.h>
 #include <vector>
 
 #include "base/bytes.h"

@@ -1,12 +1,11 @@
 #include "cli/process.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <ctime>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace gnomon::cli {
 namespace {

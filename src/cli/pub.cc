@@ -1,6 +1,4 @@
 // gnomon pub
-#include <unistd.h>
-
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
@@ -8,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 #include <mutex>
+#include <unistd.h>
 
 #include "cli/client_run.h"
 #include "cli/commands.h"
@@ -120,10 +119,10 @@ int publish(Words words) {
   Publication publication;
   std::optional<std::string> topic, message, file;
   bool lines = false, whole = false, empty = false;
-  Arguments arguments("gnomon pub -t TOPIC -m MESSAGE [options]",
-                      "Publishes a message, or one for each line of standard input.",
-                      {"gnomon pub -t lamp/1/state -m on -q 1",
-                       "seq 3 | gnomon pub -V 5 -t numbers -l"});
+  Arguments arguments(
+      "gnomon pub -t TOPIC -m MESSAGE [options]",
+      "Publishes a message, or one for each line of standard input.",
+      {"gnomon pub -t lamp/1/state -m on -q 1", "seq 3 | gnomon pub -V 5 -t numbers -l"});
   arguments.group("Message");
   arguments.text("-t,--topic", "TOPIC", "The topic", topic);
   arguments.text("-m,--message", "TEXT", "The payload", message);

@@ -49,12 +49,14 @@ void add_messages(const LoadReport& report, std::vector<Figure>& figures) {
   if (report.options.pid != 0) {
     figures.push_back({"cpu_us", "broker CPU per message, µs",
                        per(seconds(report.broker.total()) * 1e6, delivered), 3});
-    figures.push_back({"user_us", "  of it user, µs",
-                       per(seconds(report.broker.user) * 1e6, delivered), 3});
+    figures.push_back(
+        {"user_us", "  of it user, µs", per(seconds(report.broker.user) * 1e6, delivered), 3});
     figures.push_back({"resident_peak", "resident peak, bytes", number(report.resident_peak), 0});
   }
   if (!report.options.rate) return;
-  const auto us = [&](double fraction) { return seconds(report.latency.percentile(fraction)) * 1e6; };
+  const auto us = [&](double fraction) {
+    return seconds(report.latency.percentile(fraction)) * 1e6;
+  };
   figures.push_back({"p50_us", "latency p50, µs", us(0.5), 0});
   figures.push_back({"p90_us", "latency p90, µs", us(0.9), 0});
   figures.push_back({"p99_us", "latency p99, µs", us(0.99), 0});

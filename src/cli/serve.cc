@@ -1,13 +1,12 @@
 // gnomon serve: makes the real clocks, network and store, and runs the server until a signal.
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
+#include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/version.h"
@@ -79,8 +78,9 @@ int serve(Words words) {
   const auto start = std::chrono::duration_cast<std::chrono::milliseconds>(own_age());
   std::cout << server::ready_line(server.listening(), config, getpid(), start.count()) << std::endl;
   log_info("started", {{"version", version()}, {"durability", "memory"}});
-  log_warn("nothing_is_kept", {{"why", "durability = memory: what is acknowledged is gone with "
-                                       "the process"}});
+  log_warn("nothing_is_kept", {{"why",
+                                "durability = memory: what is acknowledged is gone with "
+                                "the process"}});
   int signal = 0;
   sigwait(&signals, &signal);
   log_info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});

@@ -1,10 +1,9 @@
 // gnomon sub
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <sys/signalfd.h>
+#include <unistd.h>
 #include <vector>
 
 #include "cli/client_run.h"
@@ -83,9 +82,10 @@ int stop_signal_fd() {
 int subscribe(Words words) {
   ClientArguments given;
   Wanted wanted;
-  Arguments arguments("gnomon sub -t FILTER [options]",
-                      "Prints the messages of topics, a line each, until it is stopped.",
-                      {"gnomon sub -t 'lamp/+/state' -v", "gnomon sub -V 5 -t lamp/1/# -q 1 -C 10"});
+  Arguments arguments(
+      "gnomon sub -t FILTER [options]",
+      "Prints the messages of topics, a line each, until it is stopped.",
+      {"gnomon sub -t 'lamp/+/state' -v", "gnomon sub -V 5 -t lamp/1/# -q 1 -C 10"});
   arguments.group("Messages");
   arguments.options("-t,--topic", "FILTER", "A topic filter; may be given several times",
                     [&](const std::string& text) {

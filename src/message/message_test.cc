@@ -1,9 +1,9 @@
 #include "message/message.h"
 
-#include <doctest/doctest.h>
-
 #include <memory>
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "base/random.h"
 

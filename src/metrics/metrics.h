@@ -14,7 +14,7 @@ enum class Kind : std::uint8_t { counter, gauge };
 // One metric. `labels` is fixed text like `reason="slow_subscriber"`: no label ever holds what a
 // client chose. Rows with the same name stand together and share kind and help.
 struct Row {
-  const char* name;    // "gnomon_messages_received_total"
+  const char* name;  // "gnomon_messages_received_total"
   Kind kind;
   const char* labels;  // "" or `reason="…"`, `qos="0"`, …, comma-separated
   const char* help;    // with the unit

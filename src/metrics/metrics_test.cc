@@ -1,8 +1,8 @@
 #include "metrics/metrics.h"
 
-#include <doctest/doctest.h>
-
 #include <array>
+
+#include <doctest/doctest.h>
 
 namespace gnomon::metrics {
 namespace {

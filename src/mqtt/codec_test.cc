@@ -1,12 +1,12 @@
 // The packets of testdata/*.test: decoded whole, in pieces, cut short and damaged.
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "mqtt/connection.h"
 #include "mqtt/test_support.h"
@@ -215,8 +215,8 @@ TEST_CASE("a body cut at any byte never reads behind its end") {
         1 + head + length != bytes.size())
       continue;
     for (std::size_t size = 0; size < length; ++size) {
-      const std::string cut = test.bytes.substr(0, 1) + varint(size) +
-                              test.bytes.substr(1 + head, size);
+      const std::string cut =
+          test.bytes.substr(0, 1) + varint(size) + test.bytes.substr(1 + head, size);
       const Outcome outcome = run(test, cut, {cut.size()});
       CHECK(outcome.events.size() == 1);
       if (outcome.events[0].starts_with("refused")) ++refused;

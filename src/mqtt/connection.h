@@ -28,21 +28,21 @@ struct Settings {
 };
 
 enum class Event : std::uint8_t {
-  none,        // all bytes are taken; an unfinished packet is kept inside. Also after a final
-               // event, when bytes are dropped, and before accept(), when they are kept
-  connect,     // incoming.connect; nothing more is parsed until accept() or a refusal
-  connack,     // incoming.connack (client)
-  publish,     // incoming.publish
-  ack,         // incoming.ack
-  subscribe,   // incoming.subscribe
-  suback,      // incoming.subscribe_ack: SUBACK or UNSUBACK (client)
-  unsubscribe, // incoming.unsubscribe
-  pingreq,     // PINGRESP is already in `out`
-  pingresp,    // (client)
-  disconnect,  // incoming.disconnect: the peer goes; close without sending more
-  auth,        // incoming.auth
-  refused,     // incoming.fault: a malformed packet or protocol error. What the protocol lets one
-               // say (CONNACK, DISCONNECT; nothing in 3.1.1 after CONNECT) is in `out`; flush, close
+  none,         // all bytes are taken; an unfinished packet is kept inside. Also after a final
+                // event, when bytes are dropped, and before accept(), when they are kept
+  connect,      // incoming.connect; nothing more is parsed until accept() or a refusal
+  connack,      // incoming.connack (client)
+  publish,      // incoming.publish
+  ack,          // incoming.ack
+  subscribe,    // incoming.subscribe
+  suback,       // incoming.subscribe_ack: SUBACK or UNSUBACK (client)
+  unsubscribe,  // incoming.unsubscribe
+  pingreq,      // PINGRESP is already in `out`
+  pingresp,     // (client)
+  disconnect,   // incoming.disconnect: the peer goes; close without sending more
+  auth,         // incoming.auth
+  refused,      // incoming.fault: a malformed packet or protocol error. What the protocol lets one
+            // say (CONNACK, DISCONNECT; nothing in 3.1.1 after CONNECT) is in `out`; flush, close
 };
 
 // What was wrong with the peer's bytes.
@@ -187,8 +187,8 @@ class Connection {
   Version version_ = Version::v5;
   State state_ = State::start;
   bool peer_wants_problems_ : 1 = true;
-  bool authenticates_ : 1 = false;     // CONNECT named an authentication method
-  bool session_expires_ : 1 = false;   // CONNECT had a session expiry above 0
+  bool authenticates_ : 1 = false;    // CONNECT named an authentication method
+  bool session_expires_ : 1 = false;  // CONNECT had a session expiry above 0
 };
 
 }  // namespace gnomon::mqtt

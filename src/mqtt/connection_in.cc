@@ -19,8 +19,8 @@ constexpr unsigned both_take = bit(PacketType::publish) | bit(PacketType::puback
 constexpr unsigned server_takes = both_take | bit(PacketType::subscribe) |
                                   bit(PacketType::unsubscribe) | bit(PacketType::pingreq) |
                                   bit(PacketType::disconnect);
-constexpr unsigned client_takes = both_take | bit(PacketType::suback) | bit(PacketType::unsuback) |
-                                  bit(PacketType::pingresp);
+constexpr unsigned client_takes =
+    both_take | bit(PacketType::suback) | bit(PacketType::unsuback) | bit(PacketType::pingresp);
 
 // Whether the low half of the first byte is what its type demands (MQTT 5 §2.1.3). PUBLISH has
 // flags of its own. In 3.1 a repeated request has DUP set, and elsewhere the bits are "not used".
@@ -133,6 +133,7 @@ void Connection::drop_used() {
 }
 
 void Connection::keep(ByteView in) {
+  if (in.empty()) return;
   // While an event's views point into kept_ it must not grow, as that may move it.
   Buffer& where = consume_ != 0 ? extras().parked : kept_;
   where.append(in);
@@ -187,7 +188,8 @@ bool Connection::check_first_byte(std::uint8_t first, Incoming& incoming) const 
                 type == PacketType::connect ? "second CONNECT"
                 : role_ == Role::server     ? "packet that only a server sends"
                                             : "packet that a server does not send now");
-  if (!flags_good(version_, type, first & 15u)) return malformed(incoming, "reserved flags are set");
+  if (!flags_good(version_, type, first & 15u))
+    return malformed(incoming, "reserved flags are set");
   return true;
 }
 
@@ -204,7 +206,8 @@ Event Connection::take(std::uint8_t first, ByteView body, Incoming& incoming, Bu
     case PacketType::pubcomp:
       return decode_ack(context, type, body, incoming) ? Event::ack : refused(incoming, out);
     case PacketType::pingreq:
-      if (!body.empty()) return refused(Reason::malformed_packet, "PINGREQ with a body", incoming, out);
+      if (!body.empty())
+        return refused(Reason::malformed_packet, "PINGREQ with a body", incoming, out);
       out.push_u16(0xD000);  // PINGRESP
       return Event::pingreq;
     case PacketType::pingresp:

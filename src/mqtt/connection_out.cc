@@ -46,9 +46,13 @@ void Connection::accept(const Connack& connack, Buffer& out) {
   answer.maximum_packet_size = settings_->packet_bytes_max >= publish_bytes_max
                                    ? 0
                                    : static_cast<std::uint32_t>(settings_->packet_bytes_max);
-  const bool sent =
-      send(out, [&](bool extra) { append_connack(version_, answer, extra, out); });
+  const bool sent = send(out, [&](bool extra) { append_connack(version_, answer, extra, out); });
   state_ = sent ? State::established : State::closed;
+  if (sent) return;
+  // The peer takes too little even for a CONNACK: that is what it is told, if it takes that.
+  answer = Connack();
+  answer.reason = Reason::packet_too_large;
+  (void)send(out, [&](bool extra) { append_connack(version_, answer, extra, out); });
 }
 
 void Connection::refuse(Reason reason, std::string_view reason_string, Buffer& out) {
@@ -161,9 +165,9 @@ std::uint16_t Connection::alias_for(std::string_view topic, bool& is_new) {
 
 void Connection::disconnect(const Disconnect& disconnect, Buffer& out) {
   // Before its CONNACK a server has nothing else to say; a client may leave at once.
-  const bool may_speak = role_ == Role::server ? state_ == State::established && is_v5()
-                                               : state_ == State::connecting ||
-                                                     state_ == State::established;
+  const bool may_speak = role_ == Role::server
+                             ? state_ == State::established && is_v5()
+                             : state_ == State::connecting || state_ == State::established;
   state_ = State::closed;
   if (!may_speak) return;
   Disconnect farewell = disconnect;

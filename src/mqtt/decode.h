@@ -27,10 +27,10 @@ inline bool malformed(Incoming& incoming, const char* what) {
 
 // How a CONNECT opens: whether its sender can be served, and if not, what it understands.
 enum class Greeting : std::uint8_t {
-  known,        // `version` says which
-  too_old,      // answer with the CONNACK of 3.1.1, code 1
-  too_new,      // answer with the CONNACK of 5, 0x84
-  foreign,      // not MQTT, or cut short: no answer
+  known,    // `version` says which
+  too_old,  // answer with the CONNACK of 3.1.1, code 1
+  too_new,  // answer with the CONNACK of 5, 0x84
+  foreign,  // not MQTT, or cut short: no answer
 };
 Greeting read_greeting(ByteView body, Version& version);
 

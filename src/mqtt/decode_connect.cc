@@ -127,13 +127,20 @@ bool check_flags(Version version, unsigned flags, Incoming& incoming) {
 // The return codes of 3.1.1 §3.2.2.3 in terms of MQTT 5.
 Reason from_return_code(std::uint8_t code) {
   switch (code) {
-    case 0: return Reason::success;
-    case 1: return Reason::unsupported_protocol_version;
-    case 2: return Reason::client_identifier_not_valid;
-    case 3: return Reason::server_unavailable;
-    case 4: return Reason::bad_user_name_or_password;
-    case 5: return Reason::not_authorized;
-    default: return Reason::unspecified_error;  // reserved; AWS IoT has sent 7
+    case 0:
+      return Reason::success;
+    case 1:
+      return Reason::unsupported_protocol_version;
+    case 2:
+      return Reason::client_identifier_not_valid;
+    case 3:
+      return Reason::server_unavailable;
+    case 4:
+      return Reason::bad_user_name_or_password;
+    case 5:
+      return Reason::not_authorized;
+    default:
+      return Reason::unspecified_error;  // reserved; AWS IoT has sent 7
   }
 }
 
@@ -144,15 +151,27 @@ void set_connack_property(const Property& property, Connack& connack) {
     case PropertyId::session_expiry_interval:
       connack.session_expiry_seconds = property.number;
       break;
-    case PropertyId::receive_maximum: connack.receive_maximum = number16; break;
+    case PropertyId::receive_maximum:
+      connack.receive_maximum = number16;
+      break;
     case PropertyId::maximum_qos:
       connack.maximum_qos = static_cast<std::uint8_t>(property.number);
       break;
-    case PropertyId::retain_available: connack.retain_available = yes; break;
-    case PropertyId::maximum_packet_size: connack.maximum_packet_size = property.number; break;
-    case PropertyId::assigned_client_identifier: connack.assigned_client_id = property.text; break;
-    case PropertyId::topic_alias_maximum: connack.topic_alias_maximum = number16; break;
-    case PropertyId::reason_string: connack.reason_string = property.text; break;
+    case PropertyId::retain_available:
+      connack.retain_available = yes;
+      break;
+    case PropertyId::maximum_packet_size:
+      connack.maximum_packet_size = property.number;
+      break;
+    case PropertyId::assigned_client_identifier:
+      connack.assigned_client_id = property.text;
+      break;
+    case PropertyId::topic_alias_maximum:
+      connack.topic_alias_maximum = number16;
+      break;
+    case PropertyId::reason_string:
+      connack.reason_string = property.text;
+      break;
     case PropertyId::wildcard_subscription_available:
       connack.wildcard_subscription_available = yes;
       break;
@@ -162,11 +181,20 @@ void set_connack_property(const Property& property, Connack& connack) {
     case PropertyId::shared_subscription_available:
       connack.shared_subscription_available = yes;
       break;
-    case PropertyId::server_keep_alive: connack.server_keep_alive = number16; break;
-    case PropertyId::response_information: connack.response_information = property.text; break;
-    case PropertyId::server_reference: connack.server_reference = property.text; break;
-    case PropertyId::authentication_method: connack.authentication_method = property.text; break;
-    default: break;  // user properties are gathered, authentication data has no reader
+    case PropertyId::server_keep_alive:
+      connack.server_keep_alive = number16;
+      break;
+    case PropertyId::response_information:
+      connack.response_information = property.text;
+      break;
+    case PropertyId::server_reference:
+      connack.server_reference = property.text;
+      break;
+    case PropertyId::authentication_method:
+      connack.authentication_method = property.text;
+      break;
+    default:
+      break;  // user properties are gathered, authentication data has no reader
   }
 }
 
@@ -223,8 +251,7 @@ bool decode_connect(const DecodeContext& context, ByteView body, Incoming& incom
     if (!connect_properties(context, cursor, incoming)) return false;
   }
   if (!cursor.text(connect.client_id)) return malformed(incoming, "CONNECT without a client id");
-  if (!is_mqtt_utf8(connect.client_id))
-    return malformed(incoming, "client id is not valid UTF-8");
+  if (!is_mqtt_utf8(connect.client_id)) return malformed(incoming, "client id is not valid UTF-8");
   if ((flags & flag_will) != 0 && !read_will(context, flags, cursor, incoming)) return false;
   if (!read_credentials(context, flags, cursor, incoming)) return false;
   if (cursor.left() != 0) return malformed(incoming, "bytes after the end of CONNECT");

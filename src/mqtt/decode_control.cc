@@ -43,7 +43,8 @@ bool check_options(Version version, std::uint8_t options, const SubscribeEntry& 
   if ((options & reserved) != 0)
     return malformed(incoming, "reserved bits of the subscription options are set");
   if (entry.qos == 3)
-    return fail(incoming, version == Version::v5 ? Reason::protocol_error : Reason::malformed_packet,
+    return fail(incoming,
+                version == Version::v5 ? Reason::protocol_error : Reason::malformed_packet,
                 "subscription with QoS 3");
   if (entry.retain_handling == 3)
     return fail(incoming, Reason::protocol_error, "retain handling is 3");
@@ -64,7 +65,8 @@ bool reason_allowed(PacketType type, std::uint8_t reason) {
   switch (type) {
     case PacketType::connack:
       allowed =
-          "\x00\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8A\x8C\x90\x95\x97\x99\x9A\x9B\x9C\x9D\x9F"sv;
+          "\x00\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8A\x8C\x90\x95\x97\x99\x9A\x9B\x9C\x9D"
+          "\x9F"sv;
       break;
     case PacketType::puback:
     case PacketType::pubrec:
@@ -201,7 +203,8 @@ bool decode_subscribe_ack(const DecodeContext& context, PacketType type, ByteVie
     const bool allowed = context.version == Version::v5 ? reason_allowed(type, reason)
                                                         : reason <= 2 || reason == 0x80;
     if (!allowed)
-      return fail(incoming, Reason::protocol_error, "SUBACK or UNSUBACK with a reason it cannot have");
+      return fail(incoming, Reason::protocol_error,
+                  "SUBACK or UNSUBACK with a reason it cannot have");
     ack.reasons.push_back(static_cast<Reason>(reason));
   }
   return true;
@@ -234,9 +237,15 @@ bool decode_disconnect(const DecodeContext& context, ByteView body, Incoming& in
           return fail(incoming, Reason::protocol_error, "DISCONNECT of a server sets an expiry");
         disconnect.session_expiry_seconds = property.number;
         break;
-      case PropertyId::reason_string: disconnect.reason_string = property.text; break;
-      case PropertyId::server_reference: disconnect.server_reference = property.text; break;
-      default: users.add(property.raw); break;
+      case PropertyId::reason_string:
+        disconnect.reason_string = property.text;
+        break;
+      case PropertyId::server_reference:
+        disconnect.server_reference = property.text;
+        break;
+      default:
+        users.add(property.raw);
+        break;
     }
   }
   if (scanner.failed()) return false;

@@ -34,8 +34,8 @@ PublishLayout layout_of(Version version, const Publish& publish, std::string_vie
   PublishLayout layout;
   layout.remaining = 2 + topic.size() + (publish.qos > 0 ? 2u : 0u) + publish.payload.size();
   if (version == Version::v5) {
-    layout.properties = publish.properties.size() + (alias != 0 ? 3u : 0u) +
-                        (publish.expiry_seconds ? 5u : 0u);
+    layout.properties =
+        publish.properties.size() + (alias != 0 ? 3u : 0u) + (publish.expiry_seconds ? 5u : 0u);
     for (const std::uint32_t id : publish.subscription_ids)
       layout.properties += 1 + wire::varint_size(id);
     layout.remaining +=

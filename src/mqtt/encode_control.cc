@@ -147,8 +147,8 @@ void append_connect(const Connect& connect, Buffer& out) {
   out.push(static_cast<std::uint8_t>(connect.version));
   unsigned flags = connect.clean_start ? 0x02 : 0;
   if (connect.will)
-    flags |= 0x04u | static_cast<unsigned>(connect.will->qos) << 3 |
-             (connect.will->retain ? 0x20u : 0u);
+    flags |=
+        0x04u | static_cast<unsigned>(connect.will->qos) << 3 | (connect.will->retain ? 0x20u : 0u);
   if (connect.password) flags |= 0x40;
   if (connect.username) flags |= 0x80;
   out.push(static_cast<std::uint8_t>(flags));

@@ -139,10 +139,10 @@ struct Auth {
 // Walks raw properties. `while (reader.next(property)) …`
 struct Property {
   PropertyId id{};
-  std::uint32_t number = 0;    // byte, two-byte, four-byte and variable integers
-  std::string_view text;       // strings, binary data, and the name of a user property
-  std::string_view text_value; // the value of a user property
-  ByteView raw;                // the property as it was on the wire
+  std::uint32_t number = 0;     // byte, two-byte, four-byte and variable integers
+  std::string_view text;        // strings, binary data, and the name of a user property
+  std::string_view text_value;  // the value of a user property
+  ByteView raw;                 // the property as it was on the wire
 };
 class PropertyReader {
  public:

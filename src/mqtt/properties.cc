@@ -161,8 +161,8 @@ bool PropertyScanner::next(Property& property, Fault& fault) {
     return true;
   }
   const std::uint64_t bit = std::uint64_t{1} << id;
-  if ((seen_ & bit) != 0 && !(property.id == PropertyId::subscription_identifier &&
-                              place_ == Place::publish_to_client))
+  if ((seen_ & bit) != 0 &&
+      !(property.id == PropertyId::subscription_identifier && place_ == Place::publish_to_client))
     return fail(fault, Reason::protocol_error, "property given twice");
   seen_ |= bit;
   if (property.id == PropertyId::topic_alias && property.number == 0)
@@ -217,10 +217,18 @@ bool PropertyReader::next(Property& property) {
 void append_property(Buffer& out, PropertyId id, std::uint32_t number) {
   out.push(static_cast<std::uint8_t>(id));
   switch (type_of(id)) {
-    case PropertyType::u8: out.push(static_cast<std::uint8_t>(number)); break;
-    case PropertyType::u16: out.push_u16(static_cast<std::uint16_t>(number)); break;
-    case PropertyType::u32: out.push_u32(number); break;
-    default: wire::put_varint(out, number); break;
+    case PropertyType::u8:
+      out.push(static_cast<std::uint8_t>(number));
+      break;
+    case PropertyType::u16:
+      out.push_u16(static_cast<std::uint16_t>(number));
+      break;
+    case PropertyType::u32:
+      out.push_u32(number);
+      break;
+    default:
+      wire::put_varint(out, number);
+      break;
   }
 }
 

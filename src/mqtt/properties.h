@@ -66,8 +66,7 @@ class PropertyScanner {
 
 // Takes the length and the bytes of a property block off `cursor`. False with `fault` set: not
 // whole (0x81) or larger than the settings allow (0x95).
-bool take_properties(wire::Cursor& cursor, const Settings& settings, ByteView& block,
-                     Fault& fault);
+bool take_properties(wire::Cursor& cursor, const Settings& settings, ByteView& block, Fault& fault);
 
 // PropertyGatherer: collects properties that go on as raw bytes. As long as they stand side by
 // side it only widens a view; else it puts them together in `scratch`, which must have room for

@@ -160,17 +160,28 @@ inline std::string show(const Disconnect& d) {
 
 inline std::string show(Event event, const Incoming& incoming) {
   switch (event) {
-    case Event::none: return "none";
-    case Event::connect: return show(incoming.connect);
-    case Event::connack: return show(incoming.connack);
-    case Event::publish: return show(incoming.publish);
-    case Event::ack: return show(incoming.ack);
-    case Event::subscribe: return show(incoming.subscribe);
-    case Event::suback: return show(incoming.subscribe_ack);
-    case Event::unsubscribe: return show(incoming.unsubscribe);
-    case Event::pingreq: return "pingreq";
-    case Event::pingresp: return "pingresp";
-    case Event::disconnect: return show(incoming.disconnect);
+    case Event::none:
+      return "none";
+    case Event::connect:
+      return show(incoming.connect);
+    case Event::connack:
+      return show(incoming.connack);
+    case Event::publish:
+      return show(incoming.publish);
+    case Event::ack:
+      return show(incoming.ack);
+    case Event::subscribe:
+      return show(incoming.subscribe);
+    case Event::suback:
+      return show(incoming.subscribe_ack);
+    case Event::unsubscribe:
+      return show(incoming.unsubscribe);
+    case Event::pingreq:
+      return "pingreq";
+    case Event::pingresp:
+      return "pingresp";
+    case Event::disconnect:
+      return show(incoming.disconnect);
     case Event::auth:
       return "auth " + show(incoming.auth.reason) + with("method", show(incoming.auth.method)) +
              with_text("data", as_text(incoming.auth.data));
@@ -193,9 +204,7 @@ class Exact {
   std::size_t size_;
 };
 
-inline bool is_final(Event event) {
-  return event == Event::disconnect || event == Event::refused;
-}
+inline bool is_final(Event event) { return event == Event::disconnect || event == Event::refused; }
 
 // Feeds `bytes` and appends a line for every event. A server accepts a CONNECT as it comes.
 // Returns the last event other than none.

@@ -26,9 +26,9 @@ class SendWindow {
   std::uint16_t take(std::uint8_t qos);
 
   enum class Outcome : std::uint8_t {
-    done,        // final: the id is free again
-    release,     // PUBREC for QoS 2, also a repeated one: answer PUBREL
-    unknown,     // no such id in flight, or not in a state that this packet ends
+    done,     // final: the id is free again
+    release,  // PUBREC for QoS 2, also a repeated one: answer PUBREL
+    unknown,  // no such id in flight, or not in a state that this packet ends
   };
   Outcome puback(std::uint16_t id);
   // `failed`: the reason is 0x80 or above, which ends the exchange (MQTT 5 §4.3.3).
@@ -44,12 +44,12 @@ class SendWindow {
   Outcome finish(State& state);
   void grow();
 
-  std::unique_ptr<State[]> ring_;              // once the window outgrows small_
+  std::unique_ptr<State[]> ring_;  // once the window outgrows small_
   std::array<State, small_capacity> small_{};
-  std::uint32_t capacity_ = small_capacity;    // of the ring in use; a power of two
-  std::uint32_t head_ = 0;                     // where in the ring the window begins
-  std::uint32_t span_ = 0;                     // ids from the oldest in flight to the newest
-  std::uint16_t first_id_ = 1;                 // the id at head_
+  std::uint32_t capacity_ = small_capacity;  // of the ring in use; a power of two
+  std::uint32_t head_ = 0;                   // where in the ring the window begins
+  std::uint32_t span_ = 0;                   // ids from the oldest in flight to the newest
+  std::uint16_t first_id_ = 1;               // the id at head_
   std::uint16_t count_ = 0;
 };
 

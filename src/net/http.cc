@@ -1,12 +1,13 @@
 #include "net/http.h"
 
 #include <algorithm>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <chrono>
 #include <map>
 #include <optional>
 #include <utility>
+
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 
 namespace gnomon::net {
 
@@ -179,8 +180,8 @@ Result<runtime::Address> HttpServer::listen(const runtime::Address& address) {
         continue;
       }
       const std::uint64_t number = state.next_number++;
-      auto& connection = *(state.connections[number] =
-                               std::make_unique<HttpConnection>(state, number));
+      auto& connection =
+          *(state.connections[number] = std::make_unique<HttpConnection>(state, number));
       connection.open(state.loop.adopt(each, connection));
     }
   });

@@ -1,8 +1,8 @@
 #include "net/http.h"
 
-#include <doctest/doctest.h>
-
 #include <chrono>
+
+#include <doctest/doctest.h>
 
 #include "runtime/sim.h"
 

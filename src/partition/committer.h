@@ -49,8 +49,7 @@ class Committer {
 };
 
 template <class Outcome>
-Result<void> Committer<Outcome>::commit(std::vector<Outcome>& ready,
-                                        std::vector<Outcome>& failed) {
+Result<void> Committer<Outcome>::commit(std::vector<Outcome>& ready, std::vector<Outcome>& failed) {
   if (!batch_.empty()) {
     auto applied = store_.apply(batch_);
     batch_.clear();

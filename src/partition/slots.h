@@ -12,8 +12,8 @@ namespace gnomon::partition {
 using SlotId = Named<std::uint8_t, struct SlotIdTag>;
 constexpr int slots = 256;
 
-// The slot of a key: the low byte of stable_hash ("fnv1a64-fmix") over the kind, a zero byte
-// and the key. Test vectors in slots_test.cc.
+// The slot of a key: the low byte of stable_hash ("fnv1a64-fmix") over the kind's name, a zero byte
+// and the key. Test vectors in partition_test.cc.
 enum class KeyKind : std::uint8_t { client_id, thing, topic, share_group };
 [[nodiscard]] SlotId slot_of(KeyKind kind, std::string_view key);
 

@@ -2,13 +2,12 @@
 // Nobody else includes this; users see loop.h.
 #pragma once
 
-#include <sys/epoll.h>
-
 #include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <sys/epoll.h>
 #include <thread>
 #include <vector>
 
@@ -62,15 +61,15 @@ class EpollStream final : public Stream {
   void bury();
 
   int fd_;
-  StreamHandler* handler_;          // null once the user has dropped the stream or it has ended
-  std::uint32_t read_turn_ = 0;     // the turn of the last input
-  std::uint32_t linger_slot_ = 0;   // its place in the loop's lingering_
+  StreamHandler* handler_;         // null once the user has dropped the stream or it has ended
+  std::uint32_t read_turn_ = 0;    // the turn of the last input
+  std::uint32_t linger_slot_ = 0;  // its place in the loop's lingering_
   bool paused_ : 1 = false;
   bool connecting_ : 1 = false;
-  bool out_armed_ : 1 = false;      // EPOLLOUT is asked for
-  bool full_read_ : 1 = false;      // the last read filled the buffer: more is waiting
+  bool out_armed_ : 1 = false;  // EPOLLOUT is asked for
+  bool full_read_ : 1 = false;  // the last read filled the buffer: more is waiting
   bool lingering_ : 1 = false;
-  bool listed_ : 1 = false;         // in the loop's failed_
+  bool listed_ : 1 = false;  // in the loop's failed_
 };
 static_assert(sizeof(EpollStream) <= 96, "an idle connection is meant to be small");
 

@@ -1,14 +1,13 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <system_error>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "runtime/epoll.h"
@@ -154,8 +153,8 @@ void EpollListener::on_ready() {
   for (int tries = 0; tries < accept_batch; ++tries) {
     sockaddr_storage from{};
     socklen_t size = sizeof from;
-    const int fd = accept4(fd_, reinterpret_cast<sockaddr*>(&from), &size,
-                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd =
+        accept4(fd_, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       batch[count++] = {fd, peer_of(from)};
     } else if (!survive(errno)) {

@@ -1,12 +1,11 @@
-#include <fcntl.h>
-#include <pthread.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
 #include <system_error>
+#include <unistd.h>
 
 #include "runtime/epoll.h"
 #include "runtime/network.h"
@@ -173,8 +172,8 @@ void EpollLoop::dispatch(const epoll_event& event) {
       break;
     case tag_listener: {
       auto* listener = reinterpret_cast<EpollListener*>(pointer);
-      const bool listening = std::find(listeners_.begin(), listeners_.end(), listener) !=
-                             listeners_.end();
+      const bool listening =
+          std::find(listeners_.begin(), listeners_.end(), listener) != listeners_.end();
       if (listening) listener->on_ready();
       break;
     }

@@ -1,7 +1,6 @@
+#include <cerrno>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "runtime/epoll.h"
 
@@ -66,7 +65,7 @@ void EpollStream::set_interest() {
 }
 
 void EpollStream::on_events(std::uint32_t events) {
-  if (fd_ < 0) return;  // closed earlier in this turn
+  if (fd_ < 0 || listed_) return;  // closed earlier in this turn, or about to be reported
   if (lingering_) return on_linger_events(events);
   if (connecting_) return connected();
   if ((events & EPOLLOUT) != 0 && out_armed_) {

@@ -96,7 +96,7 @@ class Stream {
  protected:
   explicit Stream(Loop& loop) : loop_(loop) {}
   virtual ~Stream() = default;
-  virtual void write_output() = 0;       // at the end of the turn
+  virtual void write_output() = 0;           // at the end of the turn
   virtual void close(bool flush_first) = 0;  // frees itself when nothing refers to it any more
   void lend_buffer();
   void mark_dirty();

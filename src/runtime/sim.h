@@ -41,6 +41,10 @@ class SimNetwork final : public Network {
   ManualWallClock& wall_clock();
   std::unique_ptr<Loop> make_loop() override;
 
+  // While true, each turn hands over what arrived only in part, cut at random points, so that
+  // framing meets every boundary. Default false.
+  void set_splitting(bool on);
+
   // Connects to a listener of one of the loops; null if nobody listens at `address`.
   std::unique_ptr<SimClient> connect(const Address& address);
 

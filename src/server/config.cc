@@ -123,9 +123,8 @@ void Loader::read_table(const toml::table& table, const std::string& prefix,
   for (const auto& [name, node] : table) {
     const std::string key = prefix + std::string(name.str());
     const std::string where = path + ':' + std::to_string(name.source().begin.line);
-    const bool section = std::ranges::any_of(settings(), [&](const Setting& setting) {
-      return setting.key.starts_with(key + '.');
-    });
+    const bool section = std::ranges::any_of(
+        settings(), [&](const Setting& setting) { return setting.key.starts_with(key + '.'); });
     if (const auto* inner = node.as_table(); inner && (section || !inner->empty()))
       read_table(*inner, key + '.', path);
     else if (section)
@@ -149,9 +148,9 @@ void Loader::read_file(const std::string& path) {
   const auto line = [&](const Mistake& m) {
     return std::strtol(m.where.c_str() + path.size() + 1, nullptr, 10);
   };
-  std::stable_sort(
-      loaded_.mistakes.begin() + static_cast<std::ptrdiff_t>(before), loaded_.mistakes.end(),
-      [&](const Mistake& a, const Mistake& b) { return line(a) < line(b); });
+  std::stable_sort(loaded_.mistakes.begin() + static_cast<std::ptrdiff_t>(before),
+                   loaded_.mistakes.end(),
+                   [&](const Mistake& a, const Mistake& b) { return line(a) < line(b); });
 }
 
 void Loader::read_environment(const Environment& environment) {
@@ -166,10 +165,10 @@ void Loader::read_environment(const Environment& environment) {
 void Loader::read_flags(const std::vector<Flag>& flags) {
   for (const Flag& flag : flags) {
     const std::string where = "--" + flag.name;
-    const auto found = flag.name.empty()
-                           ? settings().end()
-                           : std::ranges::find(settings(), std::string_view(flag.name),
-                                               &Setting::flag);
+    const auto found =
+        flag.name.empty()
+            ? settings().end()
+            : std::ranges::find(settings(), std::string_view(flag.name), &Setting::flag);
     if (found == settings().end())
       mistake(where, "unknown flag");
     else

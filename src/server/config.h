@@ -24,8 +24,8 @@ struct Config {
   bool local = true;  // connections to a loopback listener are the principal `local`
   Compat compat = Compat::mqtt;
   Durability durability = Durability::memory;  // disk, once there is a store on disk
-  int shards = 0;      // threads.shards; 0: one per core
-  int partitions = 0;  // threads.partitions; 0: on the shards' own threads
+  int shards = 0;                              // threads.shards; 0: one per core
+  int partitions = 0;                          // threads.partitions; 0: on the shards' own threads
   LogLevel log_level = LogLevel::info;
   int drain_ms = 5000;  // how long SIGTERM waits for output to be taken
   bool operator==(const Config&) const = default;

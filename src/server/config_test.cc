@@ -8,14 +8,14 @@
 //   value KEY VALUE (ORIGIN)   a setting as it must come out
 #include "server/config.h"
 
-#include <doctest/doctest.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <optional>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
 
 #include "server/settings.h"
 

@@ -74,7 +74,7 @@ struct Server::State {
   Config config;
   Ports ports;
   broker::Profile profile;
-  std::unique_ptr<runtime::Loop> control;  // accepts, serves the admin listener
+  std::unique_ptr<runtime::Loop> control;             // accepts, serves the admin listener
   std::vector<std::unique_ptr<runtime::Loop>> loops;  // one per shard
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::unique_ptr<Drain>> drains;
@@ -100,9 +100,8 @@ void Server::State::make_shards() {
   control = ports.network.make_loop();
   for (int i = 0; i < count; ++i) {
     loops.push_back(ports.network.make_loop());
-    shards.push_back(std::make_unique<Shard>(Shard::Setup{static_cast<broker::ShardId>(i), seed,
-                                                          profile, *loops.back(), ports.store,
-                                                          ports.random}));
+    shards.push_back(std::make_unique<Shard>(Shard::Setup{
+        static_cast<broker::ShardId>(i), seed, profile, *loops.back(), ports.store, ports.random}));
   }
   for (auto& shard : shards) shard->join(shards);
   adoptions.resize(shards.size());
@@ -112,9 +111,8 @@ Result<void> Server::State::listen() {
   if (config.listen_mqtt != "off") {
     auto address = runtime::parse_address(config.listen_mqtt);
     if (!address) return address.error();
-    auto listener = control->listen(*address, [this](std::span<const runtime::Accepted> accepted) {
-      hand_out(accepted);
-    });
+    auto listener = control->listen(
+        *address, [this](std::span<const runtime::Accepted> accepted) { hand_out(accepted); });
     if (!listener) return Error{listener.error().code, "listen.mqtt: " + listener.error().message};
     mqtt = std::move(*listener);
     listening.mqtt = to_string(mqtt->address());
@@ -136,9 +134,9 @@ Result<void> Server::State::listen() {
 // Each new connection goes to the shard with the fewest. Batches: one letter a shard.
 void Server::State::hand_out(std::span<const runtime::Accepted> accepted) {
   for (const runtime::Accepted& connection : accepted) {
-    const auto least = std::min_element(
-        shards.begin(), shards.end(),
-        [](const auto& a, const auto& b) { return a->load() < b->load(); });
+    const auto least =
+        std::min_element(shards.begin(), shards.end(),
+                         [](const auto& a, const auto& b) { return a->load() < b->load(); });
     (*least)->load_counter().fetch_add(1, std::memory_order_relaxed);
     adoptions[static_cast<std::size_t>(least - shards.begin())].push_back(
         {0, broker::Adopt{connection}});
@@ -183,8 +181,7 @@ void Server::State::scrape(net::HttpServer::Respond respond) {
 
 // ---- start and stop
 
-Server::Server(const Config& config, Ports ports)
-    : state_(std::make_unique<State>(config, ports)) {
+Server::Server(const Config& config, Ports ports) : state_(std::make_unique<State>(config, ports)) {
   state_->profile.local = config.local;
 }
 

@@ -22,9 +22,10 @@ std::string read_number(int& number, std::string_view text, int least, int most)
 }
 
 // A listener that anyone who reaches it may use without an identity: on loopback only, because
-// beyond it every connection needs one (DESIGN §5.3). Host names are not looked up here, so only the
-// one whose meaning is fixed is taken.
-std::string read_loopback(std::string& listener, std::string_view text, std::string_view otherwise) {
+// beyond it every connection needs one (DESIGN §5.3). Host names are not looked up here, so only
+// the one whose meaning is fixed is taken.
+std::string read_loopback(std::string& listener, std::string_view text,
+                          std::string_view otherwise) {
   if (text == "off") {
     listener = "off";
     return "";
@@ -114,15 +115,15 @@ std::string read_partitions(Config& config, std::string_view text) {
 constexpr auto table = std::to_array<Setting>({
     {"data", "data", "DIR", "Folder for everything that is kept; made with mode 0700", Form::text,
      read_data, [](const Config& c) { return c.data; }},
-    {"listen.mqtt", "listen-mqtt", "ADDRESS", "Plain MQTT: HOST:PORT on loopback (port 0: any), off",
-     Form::text,
+    {"listen.mqtt", "listen-mqtt", "ADDRESS",
+     "Plain MQTT: HOST:PORT on loopback (port 0: any), off", Form::text,
      [](Config& c, std::string_view text) {
        return read_loopback(c.listen_mqtt, text,
                             "plain MQTT beyond it needs passwords, which are not built yet");
      },
      [](const Config& c) { return c.listen_mqtt; }},
-    {"listen.mqtts", "listen-mqtts", "ADDRESS", "MQTT over TLS: not built yet, only off", Form::text,
-     read_unbuilt, show_off},
+    {"listen.mqtts", "listen-mqtts", "ADDRESS", "MQTT over TLS: not built yet, only off",
+     Form::text, read_unbuilt, show_off},
     {"listen.https", "listen-https", "ADDRESS", "HTTPS: not built yet, only off", Form::text,
      read_unbuilt, show_off},
     {"listen.http", "listen-http", "ADDRESS", "HTTP and WebSocket: not built yet, only off",
@@ -135,8 +136,7 @@ constexpr auto table = std::to_array<Setting>({
      },
      [](const Config& c) { return c.listen_admin; }},
     {"local", "", "BOOL", "Let connections over loopback in, as the principal `local`",
-     Form::boolean,
-     [](Config& c, std::string_view text) { return booleans.read(c.local, text); },
+     Form::boolean, [](Config& c, std::string_view text) { return booleans.read(c.local, text); },
      [](const Config& c) { return booleans.show(c.local); }},
     {"compat", "compat", "mqtt|aws", "Follow the MQTT specification; aws is not built yet",
      Form::text, read_compat, [](const Config& c) { return compats.show(c.compat); }},
@@ -151,8 +151,9 @@ constexpr auto table = std::to_array<Setting>({
      [](const Config& c) { return std::to_string(c.shards); }},
     {"threads.partitions", "", "N", "Threads of durable state; only 0 (on the shards) for now",
      Form::integer, read_partitions, [](const Config& c) { return std::to_string(c.partitions); }},
-    {"log.level", "", "LEVEL", "What the log on standard error tells: debug, info, warn, error, off",
-     Form::text, [](Config& c, std::string_view text) { return log_levels.read(c.log_level, text); },
+    {"log.level", "", "LEVEL",
+     "What the log on standard error tells: debug, info, warn, error, off", Form::text,
+     [](Config& c, std::string_view text) { return log_levels.read(c.log_level, text); },
      [](const Config& c) { return log_levels.show(c.log_level); }},
     {"drain_ms", "", "MS", "How long SIGTERM waits for clients to take what is on its way to them",
      Form::integer,

@@ -1,58 +1,69 @@
 #include "store/memory.h"
 
 #include <map>
-#include <mutex>
+
+#include "base/guarded.h"
 
 namespace gnomon::store {
 
 namespace {
 
+using Values = std::map<std::string, std::string, std::less<>>;
+
+bool holds(const Values& values, const Condition& condition) {
+  const auto it = values.find(condition.key);
+  return it == values.end() ? !condition.value : condition.value == it->second;
+}
+
+void execute(Values& values, const Operation& operation) {
+  if (const auto* put = std::get_if<Put>(&operation)) {
+    values.insert_or_assign(put->key, put->value);
+  } else if (const auto* erase = std::get_if<Erase>(&operation)) {
+    values.erase(erase->key);
+  } else if (const auto& range = std::get<EraseRange>(operation); range.begin < range.end) {
+    values.erase(values.lower_bound(range.begin), values.lower_bound(range.end));
+  }
+}
+
 class MemoryStore final : public Store {
  public:
   Result<Sequence> apply(const Batch& batch) override {
-    const std::lock_guard lock(mutex_);
-    for (const Condition& condition : batch.conditions) {
-      const auto it = values_.find(condition.key);
-      const bool holds = it == values_.end() ? !condition.value : condition.value == it->second;
-      if (!holds) return Error{Code::conflict, "a condition of the batch does not hold"};
-    }
-    for (const Operation& operation : batch.operations) {
-      if (const auto* put = std::get_if<Put>(&operation)) {
-        values_.insert_or_assign(put->key, put->value);
-      } else if (const auto* erase = std::get_if<Erase>(&operation)) {
-        values_.erase(erase->key);
-      } else {
-        const auto& range = std::get<EraseRange>(operation);
-        if (range.begin < range.end) {
-          values_.erase(values_.lower_bound(range.begin), values_.lower_bound(range.end));
+    return state_.with([&](State& state) -> Result<Sequence> {
+      for (const Condition& condition : batch.conditions) {
+        if (!holds(state.values, condition)) {
+          return Error{Code::conflict, "a condition of the batch does not hold"};
         }
       }
-    }
-    return ++sequence_;
+      for (const Operation& operation : batch.operations) execute(state.values, operation);
+      return ++state.sequence;
+    });
   }
   Result<Sequence> sync() override { return durable(); }
   [[nodiscard]] Sequence durable() const override {
-    const std::lock_guard lock(mutex_);
-    return sequence_;
+    return state_.with([](State& state) { return state.sequence; });
   }
   Result<std::optional<std::string>> get(std::string_view key) const override {
-    const std::lock_guard lock(mutex_);
-    const auto it = values_.find(key);
-    return it == values_.end() ? std::nullopt : std::optional(it->second);
+    return state_.with([&](State& state) {
+      const auto it = state.values.find(key);
+      return it == state.values.end() ? std::nullopt : std::optional(it->second);
+    });
   }
   Result<void> scan(std::string_view begin, std::string_view end,
                     const Visit& visit) const override {
-    const std::lock_guard lock(mutex_);
-    for (auto it = values_.lower_bound(begin); it != values_.end() && it->first < end; ++it) {
-      if (!visit(it->first, it->second)) break;
-    }
-    return {};
+    return state_.with([&](State& state) -> Result<void> {
+      for (auto it = state.values.lower_bound(begin);
+           it != state.values.end() && it->first < end && visit(it->first, it->second); ++it) {
+      }
+      return {};
+    });
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::string, std::string, std::less<>> values_;
-  Sequence sequence_ = 0;
+  struct State {
+    Values values;
+    Sequence sequence = 0;
+  };
+  mutable Guarded<State> state_;
 };
 
 }  // namespace

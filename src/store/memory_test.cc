@@ -1,8 +1,8 @@
 #include "store/memory.h"
 
-#include <doctest/doctest.h>
-
 #include <map>
+
+#include <doctest/doctest.h>
 
 #include "base/random.h"
 
@@ -24,8 +24,8 @@ std::map<std::string, std::string> all(const Store& store) {
 TEST_CASE("a batch is written whole, in order, or not at all") {
   const auto store = make_memory_store();
   Batch batch;
-  batch.operations = {Put{"a", "1"}, Put{"b", "2"}, Erase{"a"}, Put{"c", "3"},
-                      EraseRange{"b", "c"}, Put{"a", "4"}};
+  batch.operations = {Put{"a", "1"}, Put{"b", "2"},        Erase{"a"},
+                      Put{"c", "3"}, EraseRange{"b", "c"}, Put{"a", "4"}};
   const auto first = store->apply(batch);
   REQUIRE(first.ok());
   CHECK(all(*store) == std::map<std::string, std::string>{{"a", "4"}, {"c", "3"}});

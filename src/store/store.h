@@ -63,7 +63,8 @@ class Store {
 
   // Errors: unavailable. A key that is not there is nullopt.
   virtual Result<std::optional<std::string>> get(std::string_view key) const = 0;
-  // Calls `visit` for the keys in [begin, end) in order until it returns false.
+  // Calls `visit` for the keys in [begin, end) in order, as of one moment, until it returns false.
+  // The visitor must not call the store, and must be quick: writers may have to wait for it.
   using Visit = std::function<bool(std::string_view key, std::string_view value)>;
   virtual Result<void> scan(std::string_view begin, std::string_view end,
                             const Visit& visit) const = 0;

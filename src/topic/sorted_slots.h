@@ -107,11 +107,6 @@ class SortedSlots {
     *this = SortedSlots();
   }
 
-  // Where a word of this place would be looked for, to be fetched from memory ahead of its use.
-  void prefetch(Word place) const {
-    if (words_ != nullptr) __builtin_prefetch(words_ + home(place));
-  }
-
  private:
   static constexpr int shift = std::numeric_limits<Word>::digits - place_bits;
 

@@ -100,8 +100,7 @@ Fault check_filter(std::string_view filter) {
   if (filter == share_prefix.substr(0, share_prefix.size() - 1)) return Fault::bad_share;
   if (!filter.starts_with(share_prefix)) return check_levels(filter);
   const Shared shared = split_shared(filter);
-  const bool named =
-      !shared.name.empty() && !holds_wildcard(shared.name);
+  const bool named = !shared.name.empty() && !holds_wildcard(shared.name);
   return named && !shared.filter.empty() ? check_levels(shared.filter) : Fault::bad_share;
 }
 

@@ -173,7 +173,7 @@ class Reader {
     return Buffer.from(this.take(this.u16()));
   }
   str() {
-    return new TextDecoder('utf-8', { fatal: true }).decode(this.bin());
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.bin());
   }
   pair() {
     return [this.str(), this.str()];

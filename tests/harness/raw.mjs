@@ -35,7 +35,6 @@ export class Raw {
   constructor(port, v) {
     this.v = v;
     this.received = Buffer.alloc(0);
-    this.chunks = [];
     this.packets = [];
     this.aliases = new Map();
     this.nextId = 0;
@@ -125,6 +124,19 @@ export class Raw {
     return packet;
   }
 
+  // The first packet of this type and with these fields; those before it stay. For acknowledgements:
+  // a server may send PUBLISHes of a subscription before its SUBACK (MQTT 5 §3.8.4).
+  async answer(type, fields = {}, ms = deadline) {
+    const fits = (packet) => packet.type === type &&
+      Object.entries(fields).every(([key, value]) => packet[key] === value);
+    let at = -1;
+    const found = () => (at = this.packets.findIndex(fits)) >= 0;
+    const what = `${type} ${show(fields)}`;
+    await this.#until(() => found() || this.closed, what, ms);
+    if (!found()) throw new Error(`expected ${what}, got ${this.packets.map(show)} and a close`);
+    return this.packets.splice(at, 1)[0];
+  }
+
   // The server closes; returns the packets that came before.
   async close(ms = deadline) {
     await this.#until(() => this.closed, 'the server to close', ms);
@@ -191,13 +203,13 @@ export class Raw {
   async subscribe(filters, props) {
     const packetId = this.packetId();
     this.send(codec.subscribe({ v: this.v, packetId, filters: [filters].flat(), props }));
-    return (await this.expect('suback', { packetId })).codes;
+    return (await this.answer('suback', { packetId })).codes;
   }
 
   async unsubscribe(filters, props) {
     const packetId = this.packetId();
     this.send(codec.unsubscribe({ v: this.v, packetId, filters: [filters].flat(), props }));
-    return (await this.expect('unsuback', { packetId })).codes;
+    return (await this.answer('unsuback', { packetId })).codes;
   }
 
   publish(topic, payload = '', options = {}) {
@@ -209,7 +221,7 @@ export class Raw {
   // QoS 1, until it is acknowledged; returns the PUBACK.
   async published(topic, payload = '', options = {}) {
     const packetId = this.publish(topic, payload, { qos: 1, ...options });
-    return this.expect('puback', { packetId: options.packetId ?? packetId });
+    return this.answer('puback', { packetId: options.packetId ?? packetId });
   }
 
   // The next packet is a PUBLISH; acknowledged if it asks for it, unless `ack` is false.

@@ -1,0 +1,159 @@
+// Starts and stops the program under test, and looks at it from outside.
+
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { deadline, within } from './raw.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+export const binary = path.resolve(root, process.env.GNOMON_BIN ?? 'build/dev/gnomon');
+
+// The environment of this process without settings of Gnomon.
+function cleanEnvironment(env) {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('GNOMON_'));
+  return { ...Object.fromEntries(kept), ...env };
+}
+
+export const temporaryFolder = () => fs.mkdtempSync(path.join(os.tmpdir(), 'gnomon-test-'));
+
+// Runs a command to its end: {code, signal, stdout, stderr}. `input`: its standard input.
+export async function run(args, { env = {}, ms = deadline, input = '', cwd } = {}) {
+  const child = start(args, { env, cwd });
+  child.process.stdin.end(input);
+  try {
+    return await within(ms, () => `end of gnomon ${args.join(' ')}\n${child.stderr()}`, child.ended);
+  } finally {
+    child.process.kill('SIGKILL');
+  }
+}
+
+// Starts a command: {process, stdout(), stderr(), ended}.
+export function start(args, { env = {}, cwd } = {}) {
+  const child = spawn(binary, args, { env: cleanEnvironment(env), cwd });
+  const text = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr']) {
+    child[stream].setEncoding('utf8').on('data', (part) => { text[stream] += part; });
+  }
+  child.stdin.on('error', () => {});
+  const ended = new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal, ...text }));
+  });
+  ended.catch(() => {});
+  return { process: child, stdout: () => text.stdout, stderr: () => text.stderr, ended };
+}
+
+export class Server {
+  // A server on free ports, with a folder of its own. `args` go behind the usual ones.
+  static async start({ shards = 1, env = {}, args = [] } = {}) {
+    const server = new Server();
+    server.folder = temporaryFolder();
+    server.command = start(
+      ['serve', '--listen-mqtt', '127.0.0.1:0', '--listen-admin', '127.0.0.1:0',
+        '--data', path.join(server.folder, 'data'), ...args],
+      { env: { GNOMON_THREADS_SHARDS: String(shards), ...env } });
+    const ready = new Promise((resolve, reject) => {
+      server.command.process.stdout.on('data', () => {
+        const line = server.command.stdout().split('\n', 2);
+        if (line.length > 1) resolve(line[0]);
+      });
+      server.command.ended.then(
+        ({ code, signal }) => reject(new Error(`ended before it was ready: ${code ?? signal}`)),
+        reject);
+    });
+    try {
+      server.ready = JSON.parse(await within(deadline, 'the ready line', ready));
+    } catch (error) {
+      await server.kill();
+      throw new Error(`gnomon serve: ${error.message}\n${server.log()}`);
+    }
+    server.port = Number(server.ready.mqtt.split(':').at(-1));
+    return server;
+  }
+
+  get pid() {
+    return this.command.process.pid;
+  }
+
+  get running() {
+    return this.command.process.exitCode === null && this.command.process.signalCode === null;
+  }
+
+  log(lines = 60) {
+    return this.command.stderr().trimEnd().split('\n').slice(-lines).join('\n');
+  }
+
+  // SIGTERM; the server has to end by itself and well.
+  async stop() {
+    if (this.running) this.command.process.kill('SIGTERM');
+    try {
+      const { code, signal } = await within(10_000, 'the end after SIGTERM', this.command.ended);
+      if (code !== 0) throw new Error(`ended with ${code ?? signal}`);
+    } catch (error) {
+      throw new Error(`gnomon serve: ${error.message}\n${this.log()}`);
+    } finally {
+      await this.kill();
+    }
+  }
+
+  async kill() {
+    this.command.process.kill('SIGKILL');
+    await this.command.ended.catch(() => {});
+    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  // The admin listener's answer to GET.
+  get(target, options = {}) {
+    return fetch(`http://${this.ready.admin}${target}`,
+      { signal: AbortSignal.timeout(deadline), ...options });
+  }
+
+  // All samples of /metrics: {'name{labels}': value}.
+  async metrics() {
+    const text = await (await this.get('/metrics')).text();
+    const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return Object.fromEntries(lines.map((line) => {
+      const space = line.lastIndexOf(' ');
+      return [line.slice(0, space), Number(line.slice(space + 1))];
+    }));
+  }
+
+  // The names of counters of `gnomon_` that grew since `before`, an earlier metrics().
+  async grown(before, pattern = /./) {
+    const now = await this.metrics();
+    return Object.keys(now).filter((name) =>
+      name.startsWith('gnomon_') && pattern.test(name) && now[name] > (before[name] ?? 0));
+  }
+
+  // Resolves with metrics() once `condition` holds for them.
+  async untilMetrics(condition, what, ms = deadline) {
+    let last = {};
+    const poll = async () => {
+      const until = performance.now() + ms;
+      while (performance.now() < until) {
+        last = await this.metrics();
+        if (condition(last)) return last;
+      }
+      throw new Error(`not within ${ms} ms: ${what}\n${JSON.stringify(last, null, 1)}`);
+    };
+    return poll();
+  }
+
+  #status(name) {
+    const status = fs.readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    return Number(status.match(new RegExp(`^${name}:\\s+(\\d+)`, 'm'))[1]);
+  }
+
+  // Resident memory in bytes.
+  memory() {
+    return this.#status('VmRSS') * 1024;
+  }
+
+  // User and system time used so far, in ms.
+  cpu() {
+    const fields = fs.readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  }
+}
