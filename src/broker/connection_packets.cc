@@ -139,7 +139,10 @@ Reason Connection::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_
   if (!topic::split_shared(entry.filter).name.empty()) {
     return Reason::shared_subscriptions_not_supported;
   }
-  if (session_.filters.size() >= limits::subscriptions_per_session) return Reason::quota_exceeded;
+  if (session_.filters.size() >= limits::subscriptions_per_session &&
+      !shard_.is_subscribed(*this, entry.filter)) {
+    return Reason::quota_exceeded;
+  }
   topic::Options options;
   options.qos = std::min(entry.qos, shard_.profile_.maximum_qos) & 3U;
   options.no_local = entry.no_local;

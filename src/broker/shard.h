@@ -97,6 +97,8 @@ class Shard final : public runtime::TurnHandler {
   // Returns whether the subscription was new.
   void subscribe(Connection& connection, std::string_view filter, topic::Options options);
   bool unsubscribe(Connection& connection, std::string_view filter);
+  // Searches all filters of the session: for the rare moment when its limit is reached.
+  bool is_subscribed(Connection& connection, std::string_view filter);
   void unsubscribe_all(Connection& connection);
   void interest_changed(std::string_view filter, bool wanted);
   // Answers a SUBSCRIBE when every shard has taken the interest.

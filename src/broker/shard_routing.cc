@@ -122,6 +122,12 @@ bool Shard::unsubscribe(Connection& connection, std::string_view filter) {
   return true;
 }
 
+bool Shard::is_subscribed(Connection& connection, std::string_view filter) {
+  const auto& filters = connection.session().filters;
+  auto* place = index_.find(filter);
+  return place != nullptr && std::find(filters.begin(), filters.end(), place) != filters.end();
+}
+
 void Shard::unsubscribe_all(Connection& connection) {
   for (auto* filter : connection.session().filters) {
     // The text goes with the filter's last subscriber; others are told by it.

@@ -18,7 +18,7 @@ int check_config(Words words) {
 
   const server::Loaded loaded = given.load();
   print_mistakes("gnomon check-config", loaded.mistakes);
-  if (!loaded.mistakes.empty()) return exit_failed;
+  if (!loaded.mistakes.empty()) return exit_misuse;
   std::size_t place = 0;
   for (const server::Setting& setting : server::settings()) {
     std::string line = std::string(setting.key) + " = " + setting.show(loaded.config);

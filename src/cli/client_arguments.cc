@@ -50,7 +50,6 @@ std::string ClientArguments::contradiction() const {
   if (password && !username && version != mqtt::Version::v5) {
     return "a password without --username needs MQTT 5 (-V 5)";
   }
-  if (client_id.empty() && version == mqtt::Version::v31) return "MQTT 3.1 needs a client id (-i)";
   return "";
 }
 
@@ -58,6 +57,8 @@ mqtt::Connect ClientArguments::connect() const {
   mqtt::Connect connect;
   connect.version = version;
   connect.client_id = client_id;
+  // In 3.1 a server cannot give one.
+  if (client_id.empty() && version == mqtt::Version::v31) connect.client_id = process_id;
   connect.keep_alive_seconds = keep_alive;
   if (username) connect.username = *username;
   if (password) connect.password = as_bytes(*password);

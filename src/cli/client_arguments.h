@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unistd.h>
 
 #include "cli/arguments.h"
 #include "mqtt/packet.h"
@@ -17,6 +18,7 @@ struct ClientArguments {
   std::optional<std::string> username, password, will_topic, will_payload;
   std::uint8_t will_qos = 0;
   bool will_retain = false;
+  std::string process_id = "gnomon-" + std::to_string(getpid());
 
   // Declares them. Outlives arguments.read().
   void declare(Arguments& arguments);

@@ -10,6 +10,7 @@
 
 #include "cli/client_run.h"
 #include "cli/commands.h"
+#include "topic/topic.h"
 
 namespace gnomon::cli {
 
@@ -135,6 +136,9 @@ int publish(Words words) {
   given.declare(arguments);
   if (const auto code = arguments.read(words)) return *code;
   if (!topic) return arguments.misuse("which topic? (-t)");
+  if (const topic::Fault fault = topic::check_name(*topic); fault != topic::Fault::none) {
+    return arguments.misuse(std::string(topic::describe(fault)));
+  }
   const int sources = message.has_value() + file.has_value() + whole + lines + empty;
   if (sources != 1) return arguments.misuse("one of -m, -f, -s, -l, -n says what to publish");
   if (const std::string wrong = given.contradiction(); !wrong.empty()) {

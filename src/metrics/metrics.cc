@@ -1,10 +1,10 @@
 #include "metrics/metrics.h"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-
 #include <set>
 #include <stdexcept>
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
 
 namespace gnomon::metrics {
 namespace {

@@ -136,9 +136,7 @@ class SimLoop final : public Loop {
 
   [[nodiscard]] bool has_work() const;
   void turn();
-  [[nodiscard]] Instant next_timer() const {
-    return running_ ? timers_.next() : Instant::never();
-  }
+  [[nodiscard]] Instant next_timer() const { return running_ ? timers_.next() : Instant::never(); }
 
  private:
   friend class SimStream;

@@ -10,8 +10,8 @@
 namespace gnomon::topic {
 
 inline std::string random_levels(Random& random, std::size_t levels_max, bool wildcards) {
-  constexpr std::array<std::string_view, 8> texts{"a", "b", "c", "", "$x", "temp", "a-long-level-1",
-                                                  "a-long-level-2"};
+  constexpr std::array<std::string_view, 8> texts{
+      "a", "b", "c", "", "$x", "temp", "a-long-level-1", "a-long-level-2"};
   std::string text;
   const std::size_t levels = 1 + random.below(levels_max);
   for (std::size_t i = 0; i < levels; ++i) {

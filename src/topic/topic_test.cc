@@ -1,12 +1,12 @@
 #include "topic/topic.h"
 
-#include <doctest/doctest.h>
-
 #include <charconv>
 #include <fstream>
 #include <set>
 #include <string>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "topic/index.h"
 #include "topic/interest.h"
@@ -83,14 +83,22 @@ std::vector<Row> read_rows(const std::string& file) {
 
 std::string_view fault_name(Fault fault) {
   switch (fault) {
-    case Fault::none: return "none";
-    case Fault::empty: return "empty";
-    case Fault::too_long: return "too_long";
-    case Fault::too_deep: return "too_deep";
-    case Fault::not_utf8: return "not_utf8";
-    case Fault::wildcard_in_name: return "wildcard_in_name";
-    case Fault::misplaced_wildcard: return "misplaced_wildcard";
-    case Fault::bad_share: return "bad_share";
+    case Fault::none:
+      return "none";
+    case Fault::empty:
+      return "empty";
+    case Fault::too_long:
+      return "too_long";
+    case Fault::too_deep:
+      return "too_deep";
+    case Fault::not_utf8:
+      return "not_utf8";
+    case Fault::wildcard_in_name:
+      return "wildcard_in_name";
+    case Fault::misplaced_wildcard:
+      return "misplaced_wildcard";
+    case Fault::bad_share:
+      return "bad_share";
   }
   return "?";
 }
