@@ -1,216 +1,153 @@
-// make bench: the same loads on Gnomon (default settings, and with one shard), Debian's mosquitto
-// and the bare forwarder, interleaved, on this machine; a table of medians with the targets beside.
-//
-//   node bench/run.mjs [--quick] [--rounds N] [--only ROW[,ROW…]] [--write]
-
-import { spawn, execFileSync } from 'node:child_process';
+// make bench: the same loads on Gnomon, mosquitto and a bare forwarder, in turns.
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { gnomonBench, mqttload } from './generators.mjs';
+import { lines, machine, results as resultsText, tables } from './report.mjs';
+import { rows as allRows } from './rows.mjs';
+import { endAll, subjects as allSubjects } from './subjects.mjs';
 
-const gnomon = path.resolve('build/release/gnomon');
-const args = process.argv.slice(2);
-const valueOf = (name, otherwise) => {
-  const at = args.indexOf(name);
-  return at < 0 ? otherwise : args[at + 1];
-};
-if (args.includes('--help')) {
-  console.log(fs.readFileSync(new URL(import.meta.url), 'utf8').split('\n').slice(0, 5).join('\n'));
-  process.exit(0);
+const help = `Usage: scripts/bench [options]
+
+Runs the loads of bench/rows.mjs on Gnomon (default settings, and with one shard), mosquitto and the
+bare forwarder, in turns, and prints medians beside the targets.
+
+Options:
+  --rounds N          rounds of everything [3]
+  --seconds N         of publishing in each measurement [3]
+  --quick             one round of one second
+  --only ROWS         these only, comma-separated: ${allRows.map((row) => row.id).join(', ')}
+  --subjects NAMES    these only: gnomon, gnomon-1, mosquitto, floor-direct, floor-gather
+  --gnomon FILE       the program [build/release/gnomon]
+  --generator FILE    an mqttload program to make the load instead of \`gnomon bench\`
+  --write             also write bench/RESULTS.md
+  --check             end with 1 if a target is missed
+
+Example:
+  scripts/bench --quick --only pairs-q0-w64,latency
+`;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '3' }, seconds: { type: 'string', default: '3' },
+      quick: { type: 'boolean' }, only: { type: 'string' }, subjects: { type: 'string' },
+      gnomon: { type: 'string', default: path.join(root, 'build/release/gnomon') },
+      generator: { type: 'string' }, write: { type: 'boolean' }, check: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  const count = (name) => {
+    const value = Number(values[name]);
+    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: a whole number from 1`);
+    return values.quick ? 1 : value;
+  };
+  return { ...values, rounds: count('rounds'), seconds: count('seconds') };
 }
-const quick = args.includes('--quick');
-const rounds = Number(valueOf('--rounds', quick ? 1 : 3));
-const seconds = quick ? '1' : '3';
 
-// `figure`: a member of the report of `gnomon bench`; `target`: at most.
-const message = (name, load, target, options = []) => ({
-  name, load, target, figure: 'cpu_us', unit: 'CPU µs/message',
-  options: [...options, '--seconds', seconds],
-});
-const rows = [
-  message('pairs-q0-w64', 'pairs', 0.5),
-  message('pairs-q1-w64', 'pairs', 0.9, ['--qos', '1']),
-  message('pairs-q0-w1', 'pairs', 13, ['--window', '1']),
-  message('pairs-q1-w1', 'pairs', 24, ['--qos', '1', '--window', '1']),
-  message('fanout-q0', 'fanout', 0.8),
-  message('fanout-q1', 'fanout', 1.3, ['--qos', '1']),
-  message('fanin-q0', 'fanin', 1.0),
-  message('fanin-q1', 'fanin', 1.8, ['--qos', '1']),
-  { ...message('latency', 'latency', 60), figure: 'p50_us', unit: 'p50 µs at 20,000/s',
-    also: [{ figure: 'p90_us', unit: 'p90 µs at 20,000/s', target: 105 }] },
-  { name: 'connections', load: 'connections', figure: 'bytes_per_connection', target: 1400,
-    unit: 'bytes/connection (19,000)', options: ['-n', '19000', '--idle', '1'],
-    also: [{ figure: 'connect_cpu_us', unit: 'CPU µs/connect+subscribe', target: 90 }] },
-  { name: 'idle', load: 'connections', figure: 'idle_cpu_percent', target: 0.5,
-    unit: 'CPU % with 10,000 idle', options: ['-n', '10000', '--idle', '5'] },
-];
-const only = valueOf('--only', '').split(',').filter(Boolean);
-const chosen = rows.filter((row) => only.length === 0 || only.includes(row.name));
-for (const name of only) {
-  if (!rows.some((row) => row.name === name)) {
-    console.error(`bench: no row "${name}"; there are ${rows.map((row) => row.name).join(' ')}`);
-    process.exit(2);
+// Those of `all` that are named in `list`, or all of them.
+function choose(all, list, key, option) {
+  if (list === undefined) return all;
+  const names = list.split(',');
+  const unknown = names.filter((name) => !all.some((each) => each[key] === name));
+  if (unknown.length) throw new Error(`${option}: there is no ${unknown.join(', ')}`);
+  return all.filter((each) => names.includes(each[key]));
+}
+
+// Both ends of a connection need a descriptor, each in its own process.
+function connectionsPossible(wanted) {
+  const limit = Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }));
+  return Number.isNaN(limit) ? wanted : Math.min(wanted, limit - 500);
+}
+
+async function measure(row, subject, generator, options) {
+  const running = await subject.start();
+  try {
+    if (row.load === 'ready') return { ready_ms: running.readyMs };
+    const connections = connectionsPossible(row.options.connections);
+    return await generator.run(row, { ...running, name: subject.name },
+      { seconds: options.seconds, connections });
+  } finally {
+    await running.stop();
   }
 }
 
-// ---- brokers
+// What must be zero in every measurement: a broker that loses is fast for nothing.
+const faults = ['lost', 'out_of_order', 'unacknowledged', 'wrong_acks', 'closed'];
+const faultsOf = (figures) => faults.filter((key) => (figures[key] ?? 0) !== 0)
+  .map((key) => `${key.replaceAll('_', ' ')} ${figures[key]}`).join(', ');
 
-const children = new Set();
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gnomon-bench-'));
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
-  fs.rmSync(folder, { recursive: true, force: true });
-});
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
-
-function start(command, options, env = {}) {
-  const child = spawn(command, options,
-    { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, ...env } });
-  children.add(child);
-  child.once('exit', () => children.delete(child));
-  return child;
+function say(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+  else process.stderr.write(`${text}\n`);
 }
 
-// Starts what prints a ready line; resolves to {child, pid, port, ready}.
-function ready(command, options, env) {
-  const child = start(command, options, env);
-  return new Promise((resolve, reject) => {
-    let text = '';
-    child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`${command} ended with ${code}`)));
-    child.stdout.on('data', (bytes) => {
-      text += bytes;
-      if (!text.includes('\n')) return;
-      const line = JSON.parse(text);
-      resolve({ child, pid: child.pid, port: Number(line.mqtt.split(':').pop()), ready: line });
-    });
-  });
-}
-
-let folders = 0;
-const startGnomon = (env) => ready(gnomon, ['serve', '--listen-mqtt', '127.0.0.1:0',
-  '--listen-admin', 'off', '--data', path.join(folder, `data-${++folders}`)], env);
-
-const freePort = () => new Promise((resolve) => {
-  const server = net.createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
-const answers = (port) => new Promise((resolve) => {
-  const socket = net.connect(port, '127.0.0.1');
-  socket.once('connect', () => { socket.destroy(); resolve(true); });
-  socket.once('error', () => resolve(false));
-});
-
-async function startMosquitto() {
-  const port = await freePort();
-  const file = path.join(folder, `mosquitto-${port}.conf`);
-  // Nothing that drops: the load is closed-loop and must arrive whole.
-  fs.writeFileSync(file, [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'log_dest none',
-    'persistence false', 'max_inflight_messages 0', 'max_queued_messages 0', ''].join('\n'));
-  const child = start(fs.existsSync('/usr/sbin/mosquitto') ? '/usr/sbin/mosquitto' : 'mosquitto',
-    ['-c', file]);
-  while (!(await answers(port))) if (child.exitCode !== null) throw new Error('mosquitto ended');
-  return { child, pid: child.pid, port };
-}
-
-const brokers = {
-  default: () => startGnomon({}),
-  'one shard': () => startGnomon({ GNOMON_THREADS_SHARDS: '1' }),
-  mosquitto: startMosquitto,
-  direct: () => ready(gnomon, ['bench', 'floor', '--mode', 'direct']),
-  gather: () => ready(gnomon, ['bench', 'floor', '--mode', 'gather']),
-};
-
-// ---- runs
-
-const figures = new Map();  // "row figure broker" → values
-const note = (row, figure, broker, value) => {
-  const key = `${row} ${figure} ${broker}`;
-  figures.set(key, [...(figures.get(key) ?? []), value]);
-};
-const median = (row, figure, broker) => {
-  const values = (figures.get(`${row} ${figure} ${broker}`) ?? []).toSorted((a, b) => a - b);
-  return values.length ? values[Math.floor(values.length / 2)] : undefined;
-};
-
-async function run(row, name) {
-  const broker = await brokers[name]();
-  const result = await new Promise((resolve) => {
-    const child = start(gnomon, ['bench', row.load, '--broker', `127.0.0.1:${broker.port}`, '--pid',
-      String(broker.pid), '--json', ...row.options]);
-    let text = '';
-    child.stdout.on('data', (bytes) => { text += bytes; });
-    child.once('close', () => resolve(text ? JSON.parse(text) : undefined));
-  });
-  if (result === undefined) console.error(`bench: ${row.name} on ${name} failed`);
-  else if (result.lost > 0) console.error(`bench: ${row.name} on ${name} lost ${result.lost}`);
-  for (const figure of [row.figure, 'messages_per_s', ...(row.also ?? []).map((a) => a.figure)]) {
-    if (result?.[figure] !== undefined) note(row.name, figure, name, result[figure]);
-  }
-  if (broker.ready?.start_ms !== undefined) note('ready', 'start_ms', name, broker.ready.start_ms);
-  await new Promise((done) => {
-    broker.child.once('exit', done);
-    broker.child.kill('SIGTERM');
-  });
-}
-
-for (let round = 1; round <= rounds; ++round) {
-  for (const row of chosen) {
-    for (const name of Object.keys(brokers)) {
-      process.stderr.write(`\r\x1b[K${row.name}, ${name}, round ${round} of ${rounds}`);
-      await run(row, name);
+async function runAll(rows, subjects, generator, options) {
+  const measured = {};
+  const problems = [];
+  const steps = [];
+  for (let round = 1; round <= options.rounds; ++round) {
+    for (const row of rows) {
+      for (const subject of subjects) {
+        if (!row.only || row.only.includes(subject.name)) steps.push({ round, row, subject });
+      }
     }
   }
-}
-process.stderr.write('\r\x1b[K');
-
-// ---- the table
-
-const digits = (value) => (value === undefined ? '–'
-  : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
-const ratio = (a, b) => (a === undefined || !b ? '–' : `${(a / b).toFixed(2)} ×`);
-const lines = ['| load | figure | mosquitto | floor | default | one shard | target | | to mosquitto '
-  + '| to floor | messages/s |', '|---|---|---|---|---|---|---|---|---|---|---|'];
-let met = true;
-for (const row of chosen) {
-  for (const { figure, unit, target } of [row, ...(row.also ?? [])]) {
-    const of = (broker) => median(row.name, figure, broker);
-    const floor = Math.min(of('direct') ?? Infinity, of('gather') ?? Infinity);
-    const best = Math.min(of('default') ?? Infinity, of('one shard') ?? Infinity);
-    const good = best <= target;
-    met &&= good;
-    const rate = median(row.name, 'messages_per_s', 'default');
-    lines.push(`| ${row.name} | ${unit} | ${digits(of('mosquitto'))} | ` +
-      `${digits(Number.isFinite(floor) ? floor : undefined)} | ${digits(of('default'))} | ` +
-      `${digits(of('one shard'))} | ≤ ${target} | ${good ? 'met' : 'missed'} | ` +
-      `${ratio(best, of('mosquitto'))} | ${ratio(best, floor)} | ` +
-      `${rate ? Math.round(rate).toLocaleString('en') : '–'} |`);
+  for (const [i, { round, row, subject }] of steps.entries()) {
+    say(`${i + 1}/${steps.length}  round ${round}: ${row.id} on ${subject.name}`);
+    try {
+      const figures = await measure(row, subject, generator, options);
+      ((measured[row.id] ??= {})[subject.name] ??= []).push(figures);
+      const wrong = faultsOf(figures);
+      if (wrong) problems.push(`${row.id} on ${subject.name}, round ${round}: ${wrong}`);
+    } catch (error) {
+      problems.push(`${row.id} on ${subject.name}, round ${round}: ${error.message}`);
+    }
   }
+  say(process.stderr.isTTY ? '' : 'done');
+  return { measured, problems };
 }
-const startMs = median('ready', 'start_ms', 'default');
-lines.push(`| ready | ms, empty folder to ready line | – | – | ${digits(startMs)} | ` +
-  `${digits(median('ready', 'start_ms', 'one shard'))} | ≤ 150 | ` +
-  `${startMs <= 150 ? 'met' : 'missed'} | – | – | – |`);
-const index = execFileSync(gnomon, ['bench', 'index'], { encoding: 'utf8' }).trim();
-const table = `${lines.join('\n')}\n\nSubscription index, in-process: ${index}`;
-console.log(table);
 
-if (args.includes('--write')) {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const peer = execFileSync('dpkg-query', ['-W', '-f', '${Version}', 'mosquitto'],
-    { encoding: 'utf8' });
-  fs.writeFileSync('bench/RESULTS.md', `# Results
+async function main() {
+  const options = readOptions();
+  if (options.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  if (!fs.existsSync(options.gnomon)) throw new Error(`${options.gnomon} is not there: make release`);
+  const rows = choose(allRows, options.only, 'id', '--only');
+  const subjects = choose(allSubjects(options.gnomon), options.subjects, 'name', '--subjects');
+  const generator = options.generator ? mqttload(options.generator) : gnomonBench(options.gnomon);
+  const load = os.loadavg()[0];
+  console.log(`${machine()}; load by ${generator.name}, ${options.rounds} × ${options.seconds} s`);
+  if (load > 0.5) console.log(`The machine is not quiet (load average ${load.toFixed(2)}).`);
+  if (!subjects.some(({ name }) => name === 'mosquitto')) console.log('Without mosquitto.');
 
-\`make bench\`, ${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${os.cpus()[0].model.trim()},
-${os.cpus().length} cores shared by broker and generator, Linux ${os.release().split('-')[0]}, mosquitto ${peer}.
-Medians of ${rounds} interleaved round${rounds > 1 ? 's' : ''}. CPU is the broker's, user and system, from
-/proc/PID/stat. 100-byte payloads, clean sessions; *floor* is a bare forwarder, the better of its two modes.
-A target holds for the better of the two Gnomon columns; the ratios are its.
-
-${table}
-`);
+  const { measured, problems } = await runAll(rows, subjects, generator, options);
+  console.log(`\n${tables(rows, measured)}\n`);
+  for (const problem of problems) console.log(`PROBLEM  ${problem}`);
+  const out = path.join(root, 'bench/out');
+  fs.mkdirSync(out, { recursive: true });
+  fs.writeFileSync(path.join(out, 'last.json'), `${JSON.stringify({ measured, problems }, null, 1)}\n`);
+  if (options.write) {
+    fs.writeFileSync(path.join(root, 'bench/RESULTS.md'), resultsText(rows, measured,
+      { ...options, generator: generator.name, load }));
+  }
+  const missed = lines(rows, measured).some(({ met }) => met === false);
+  // A peer that cannot take a load is no failure of ours.
+  const ours = problems.some((problem) => problem.includes(' on gnomon'));
+  return ours || (options.check && missed) ? 1 : 0;
 }
-if (!met) process.exitCode = 1;
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => { endAll(); process.exit(130); });
+}
+main().then((code) => { process.exitCode = code; }, (error) => {
+  console.error(`bench: ${error.message}`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,71 @@
+// Who makes the load: `gnomon bench`, or the independent mqttload to check it with. Both return the
+// same figures: cpu_us, messages_per_s, generator_cpu_us, p50_us, …, and what went wrong.
+import { start } from './subjects.mjs';
+
+async function output(program, args) {
+  const { code, stdout, stderr } = await start(program, args).ended;
+  if (!stdout.trim()) throw new Error(`${program} ${args.join(' ')}: ${stderr.trim() || code}`);
+  return stdout.trim().split('\n').at(-1);
+}
+
+const flag = (name, value) => (value === undefined ? [] : [`--${name}`, String(value)]);
+
+// `gnomon bench` runs for a time.
+export const gnomonBench = (program) => ({
+  name: 'gnomon bench',
+  async run(row, subject, { seconds, connections }) {
+    const { qos, pairs, publishers, subscribers, window, rate, idle } = row.options;
+    const args = ['bench', row.load, '--broker', `127.0.0.1:${subject.port}`,
+      '--pid', String(subject.pid), '--json'];
+    if (row.load === 'connections') {
+      args.push(...flag('connections', connections), ...flag('idle', idle));
+    } else {
+      args.push(...flag('qos', qos), ...flag('pairs', pairs), ...flag('publishers', publishers),
+        ...flag('subscribers', subscribers), ...flag('window', window), ...flag('rate', rate),
+        ...flag('seconds', seconds));
+    }
+    return JSON.parse(await output(program, args));
+  },
+});
+
+// mqttload runs for a number of messages, so a short run first tells how many that is.
+export function mqttload(program) {
+  const speeds = new Map();
+  const figuresOf = (line) => Object.fromEntries(line.split(' ').map((word) => {
+    const [key, value] = word.split('=');
+    return [key, Number.isNaN(Number(value)) ? value : Number(value)];
+  }));
+  const messageArgs = ({ qos, pairs, publishers, subscribers, window }) => [
+    ...flag('qos', qos), ...flag('pairs', pairs), ...flag('pubs', publishers),
+    ...flag('subs', subscribers), ...flag('window', window)];
+
+  async function messages(row, subject, seconds, common) {
+    const reach = row.load === 'fanout' ? row.options.subscribers : 1;
+    const run = async (count) => figuresOf(await output(program, [row.load, ...common,
+      ...messageArgs(row.options), ...flag('msgs', Math.ceil(count / reach))]));
+    const key = `${row.id} ${subject.name}`;
+    if (!speeds.has(key)) speeds.set(key, (await run(20_000)).msgs_per_s);
+    return run(Math.max(20_000, speeds.get(key) * seconds));
+  }
+
+  return {
+    name: 'mqttload',
+    async run(row, subject, { seconds, connections }) {
+      const common = ['--port', String(subject.port), '--pid', String(subject.pid)];
+      if (row.load === 'connections') {
+        const f = figuresOf(await output(program, ['conns', ...common,
+          ...flag('conns', connections)]));
+        return { bytes_per_connection: f.rss_bytes_per_conn, connect_cpu_us: f.cpu_us_per_connect,
+          idle_cpu_percent: f.idle_cpu_pct };
+      }
+      const f = row.load === 'latency'
+        ? figuresOf(await output(program, ['latency', ...common, ...messageArgs(row.options),
+          ...flag('rate', row.options.rate), ...flag('secs', seconds)]))
+        : await messages(row, subject, seconds, common);
+      return { cpu_us: f.cpu_us_per_msg, messages_per_s: f.msgs_per_s, lost: f.lost,
+        out_of_order: f.ooo, unacknowledged: f.unacked, wrong_acks: f.bad_ack, closed: 0,
+        generator_cpu_us: (f.gen_cpu_s * 1e6) / f.received,
+        p50_us: f.p50_us, p90_us: f.p90_us, p99_us: f.p99_us };
+    },
+  };
+}

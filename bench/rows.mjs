@@ -1,0 +1,62 @@
+// The rows of the bench: what is run, on whom, and what is to be reached.
+// `peer`: what others measured on 2 quiet cores of one machine (mosquitto 2.0.11, FlashMQ 1.26 with
+// one thread, a bare forwarder); it tells whether this machine is like that one.
+
+const message = (id, title, load, qos, options, target, peer) => ({
+  id, title, load, options: { qos, ...options },
+  figures: [{ key: 'cpu_us', unit: 'µs/msg', digits: 2, target, peer }],
+});
+
+const pairs = (qos, window, target, peer) => message(
+  `pairs-q${qos}-w${window}`, `100 pairs, QoS ${qos}, window ${window}`, 'pairs', qos,
+  { pairs: 100, window }, target, peer);
+const fanout = (qos, target, peer) => message(
+  `fanout-q${qos}`, `fan-out 1 → 500, QoS ${qos}`, 'fanout', qos,
+  { publishers: 1, subscribers: 500, window: 16 }, target, peer);
+const fanin = (qos, target, peer) => message(
+  `fanin-q${qos}`, `fan-in 500 → 1, QoS ${qos}`, 'fanin', qos,
+  { publishers: 500, subscribers: 1, window: 8 }, target, peer);
+
+export const rows = [
+  pairs(0, 64, 0.5, [23.1, 0.85, 0.15]),
+  pairs(1, 64, 0.9, [43.3, 1.33, 0.30]),
+  pairs(0, 1, 13, [25.2, 18.8, 9.3]),
+  pairs(1, 1, 24, [44.3, 33.2, 16.6]),
+  fanout(0, 0.8, [17.8, 1.28, 0.48]),
+  fanout(1, 1.3, [22.9, 1.63, 0.97]),
+  fanin(0, 1.0, [24.5, 1.17, 0.82]),
+  fanin(1, 1.8, [40.5, 2.88, 1.14]),
+  {
+    id: 'latency', title: 'latency at 20,000/s, QoS 0', load: 'latency',
+    options: { qos: 0, pairs: 100, rate: 20_000 },
+    figures: [
+      { key: 'p50_us', title: 'p50', unit: 'µs', digits: 0, target: 60, peer: [67, 77, 46] },
+      { key: 'p90_us', title: 'p90', unit: 'µs', digits: 0, target: 105, peer: [112, 109, 88] },
+    ],
+  },
+  {
+    // As many as descriptors allow, up to 19,000.
+    id: 'connections', title: 'idle connections, one subscription each', load: 'connections',
+    options: { connections: 19_000, idle: 1 },
+    figures: [
+      { key: 'bytes_per_connection', title: 'resident bytes each', unit: 'B', digits: 0,
+        target: 1400, peer: [1766, 5470, 218] },
+      { key: 'connect_cpu_us', title: 'connect + subscribe', unit: 'µs', digits: 0, target: 90,
+        peer: [103, 118, 51] },
+    ],
+  },
+  {
+    // /proc counts CPU in steps of 10 ms: over 10 s that is 0.1 %.
+    id: 'idle', title: '10,000 idle connections', load: 'connections',
+    options: { connections: 10_000, idle: 10 },
+    figures: [{ key: 'idle_cpu_percent', title: 'CPU', unit: '%', digits: 2, target: 0.5 }],
+  },
+  {
+    id: 'ready', title: 'empty folder to ready', load: 'ready', only: ['gnomon', 'gnomon-1'],
+    options: {},
+    figures: [{ key: 'ready_ms', unit: 'ms', digits: 0, target: 150 }],
+  },
+];
+
+// How the default may compare with one shard: a second shard must not cost what it costs the peer.
+export const defaultAtMost = 1.3;

@@ -1,0 +1,164 @@
+// What is measured: Gnomon, mosquitto, the floor. Each is started afresh for every measurement, on a
+// free port of loopback, over a throwaway folder; none outlives this process.
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+
+const deadlineMs = 10_000;
+const running = new Set();
+const folders = new Set();
+
+// Ends whatever is left, at once. Also called when this process ends for any reason.
+export function endAll() {
+  for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true });
+  folders.clear();
+}
+process.on('exit', endAll);
+
+export function temporaryFolder() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gnomon-bench-'));
+  folders.add(folder);
+  return folder;
+}
+
+function cleanEnvironment(env) {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('GNOMON_'));
+  return { ...Object.fromEntries(kept), ...env };
+}
+
+// Starts a program with as many descriptors as it may have. {child, stdout(), stderr(), ended}
+export function start(program, args, { env = {} } = {}) {
+  const child = spawn('sh', ['-c', 'ulimit -n $(ulimit -Hn); exec "$0" "$@"', program, ...args],
+    { env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  const text = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr']) {
+    child[stream].setEncoding('utf8').on('data', (part) => { text[stream] += part; });
+  }
+  const ended = new Promise((resolve) => {
+    child.once('error', (error) => resolve({ code: -1, ...text, stderr: String(error) }));
+    child.once('close', (code) => resolve({ code, ...text }));
+  }).finally(() => running.delete(child));
+  return { child, stdout: () => text.stdout, ended };
+}
+
+async function readyLine(run, what) {
+  const ready = new Promise((resolve) => {
+    run.child.stdout.on('data', () => {
+      const lines = run.stdout().split('\n');
+      if (lines.length > 1) resolve(JSON.parse(lines[0]));
+    });
+  });
+  const failed = run.ended.then(({ stderr }) => { throw new Error(`${what} ended: ${stderr}`); });
+  failed.catch(() => {});  // it may also end later, when it is told to
+  return within(Promise.race([ready, failed]), `${what} is not ready`);
+}
+
+function within(promise, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} after ${deadlineMs} ms`)), deadlineMs);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+const canConnect = (port) => new Promise((resolve) => {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.once('connect', () => { socket.destroy(); resolve(true); });
+  socket.once('error', () => resolve(false));
+});
+
+// A subject that runs: `port`, `pid`, `readyMs` (from the start of the process), stop().
+function instance(run, port, readyMs) {
+  const stop = async () => {
+    run.child.kill('SIGTERM');
+    const timer = setTimeout(() => run.child.kill('SIGKILL'), deadlineMs);
+    await run.ended;
+    clearTimeout(timer);
+  };
+  // `exec` keeps the shell's pid.
+  return { port, pid: run.child.pid, readyMs, stop };
+}
+
+const portOf = (address) => Number(address.slice(address.lastIndexOf(':') + 1));
+
+const gnomon = (name, program, env) => ({
+  name,
+  async start() {
+    const data = path.join(temporaryFolder(), 'data');
+    const began = performance.now();
+    const run = start(program, ['serve', '--data', data, '--listen-mqtt', '127.0.0.1:0',
+      '--listen-admin', '127.0.0.1:0'], { env });
+    const ready = await readyLine(run, name);
+    return instance(run, portOf(ready.mqtt), performance.now() - began);
+  },
+});
+
+const floor = (mode, program) => ({
+  name: `floor-${mode}`,
+  async start() {
+    const run = start(program, ['bench', 'floor', '--listen', '127.0.0.1:0', '--mode', mode]);
+    const ready = await readyLine(run, 'the floor');
+    return instance(run, portOf(ready.mqtt));
+  },
+});
+
+export function findMosquitto() {
+  const places = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/usr/local/sbin'];
+  return places.map((place) => path.join(place, 'mosquitto')).find((file) => fs.existsSync(file));
+}
+
+// Nothing that costs it: no log, no files; and no limit at which it would drop what the others keep.
+const mosquittoConfig = (port) => `listener ${port} 127.0.0.1
+allow_anonymous true
+persistence false
+log_dest none
+max_inflight_messages 0
+max_queued_messages 0
+`;
+
+const mosquitto = (program) => ({
+  name: 'mosquitto',
+  async start() {
+    const port = await freePort();
+    const config = path.join(temporaryFolder(), 'mosquitto.conf');
+    fs.writeFileSync(config, mosquittoConfig(port));
+    // As root it would drop to a user who cannot read the folder.
+    fs.chmodSync(path.dirname(config), 0o755);
+    const run = start(program, ['-c', config]);
+    let over = false;
+    run.ended.then(() => { over = true; });
+    const listens = async () => {
+      while (!over && !(await canConnect(port))) await new Promise((r) => { setTimeout(r, 20); });
+      if (over) throw new Error(`mosquitto ended: ${(await run.ended).stderr}`);
+    };
+    await within(listens(), 'mosquitto does not listen');
+    return instance(run, port);
+  },
+});
+
+// All subjects, in the order in which they take turns.
+export function subjects(program) {
+  const peer = findMosquitto();
+  return [
+    gnomon('gnomon', program, {}),
+    gnomon('gnomon-1', program, { GNOMON_THREADS_SHARDS: '1' }),
+    ...(peer ? [mosquitto(peer)] : []),
+    floor('direct', program),
+    floor('gather', program),
+  ];
+}
