@@ -54,6 +54,7 @@ class Floor {
   void on_connect(Peer& peer, const Frame& frame);
   void on_subscribe(Peer& peer, const Frame& frame);
   void on_publish(Peer& peer, const Frame& frame);
+  void answer(Peer& peer, ByteView bytes);
   void append(Peer& peer, ByteView bytes);
   void flush(Peer& peer);
   void flush_all();
@@ -164,7 +165,7 @@ void Floor::on_connect(Peer& peer, const Frame& frame) {
   const std::size_t level_at = frame.body.size() < 2 ? 0 : 2U + read_u16(frame.body, 0);
   peer.v5 = level_at < frame.body.size() && frame.body[level_at] == 5;
   const std::array<std::uint8_t, 5> connack{0x20, static_cast<std::uint8_t>(peer.v5 ? 3 : 2)};
-  append(peer, ByteView(connack).first(peer.v5 ? 5 : 4));
+  answer(peer, ByteView(connack).first(peer.v5 ? 5 : 4));
 }
 
 void Floor::on_subscribe(Peer& peer, const Frame& frame) {
@@ -179,9 +180,9 @@ void Floor::on_subscribe(Peer& peer, const Frame& frame) {
   forget_routes();
   const std::uint8_t granted = body[at + length] & 1;
   if (peer.v5)
-    append(peer, std::array<std::uint8_t, 6>{0x90, 4, body[0], body[1], 0, granted});
+    answer(peer, std::array<std::uint8_t, 6>{0x90, 4, body[0], body[1], 0, granted});
   else
-    append(peer, std::array<std::uint8_t, 5>{0x90, 3, body[0], body[1], granted});
+    answer(peer, std::array<std::uint8_t, 5>{0x90, 3, body[0], body[1], granted});
 }
 
 void Floor::find_route(Peer& publisher, std::string_view name) {
@@ -201,6 +202,12 @@ void Floor::on_publish(Peer& peer, const Frame& frame) {
   if (frame.qos() > 0)
     append(peer, std::array<std::uint8_t, 4>{0x40, 2, body[2 + length], body[3 + length]});
   for (Peer* subscriber : peer.route) append(*subscriber, frame.whole);
+}
+
+// A handshake's answer goes straight out, so that an idle connection never owns a buffer.
+void Floor::answer(Peer& peer, ByteView bytes) {
+  const bool waits = !peer.output.empty();
+  if (waits || send(peer.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) append(peer, bytes);
 }
 
 void Floor::append(Peer& peer, ByteView bytes) {

@@ -1,5 +1,7 @@
 #include "topic/measure.h"
 
+#include <initializer_list>
+
 #include <doctest/doctest.h>
 
 namespace gnomon::topic {
