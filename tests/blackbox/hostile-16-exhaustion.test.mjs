@@ -158,7 +158,8 @@ suite('row 16: many at once', (test) => {
           { v: raw.v, topic: w.topic(), payload: 'x'.repeat(200) }))));
       }
       await Promise.all(crowd.map((raw) => raw.messages(30 * 100, { ms: 20_000 })));
-    }, { grows: 48 * MiB, counted: null });
+    // All of them and the bystander share this process, which has most of the work.
+    }, { grows: 48 * MiB, counted: null, slowest: 20_000 });
   });
 
   test('subscriptions up to the limit of a connection, then no more', async (w) => {
@@ -178,7 +179,8 @@ suite('row 16: many at once', (test) => {
     assert.equal((await raw.message()).text, 'x');
     const since = performance.now();
     await raw.goodbye();
-    await w.server.untilMetrics((m) => m.gnomon_subscriptions === 0, 'all are gone', 30_000);
+    // One is the bystander's.
+    await w.server.untilMetrics((m) => m.gnomon_subscriptions <= 1, 'all are gone', 30_000);
     assert.ok(performance.now() - since < 20_000);  // unoptimised, on a busy machine
   });
 
