@@ -65,7 +65,7 @@ struct World {
         wanted.insert(subscribers.begin(), subscribers.end());
     }
     require(got == wanted);
-    if (!wanted.empty()) require(directory.match(name) == 8);
+    require(directory.match(name) == (wanted.empty() ? 0U : 8U));  // with so few: nothing false
   }
 };
 

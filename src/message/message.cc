@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
+#include <stdexcept>
+#include <string>
 
 namespace gnomon::message {
 
@@ -27,6 +30,15 @@ struct Head {
 #pragma pack(pop)
 static_assert(sizeof(Head) == 56);
 
+// A size as its length field says it.
+template <class Length>
+Length checked(std::size_t size) {
+  if (size > std::numeric_limits<Length>::max()) {
+    throw std::logic_error("message: a part is longer than its length field can say");
+  }
+  return static_cast<Length>(size);
+}
+
 Error bad(const char* what) { return {Code::invalid, std::string("encoded message: ") + what}; }
 
 }  // namespace
@@ -48,7 +60,7 @@ void encode(const Message& message, Buffer& out) {
   const Origin& origin = message.origin;
   const std::size_t size = encoded_size(message);
   Head head{};
-  head.rest = static_cast<std::uint32_t>(size - sizeof head.rest);
+  head.rest = checked<std::uint32_t>(size - sizeof head.rest);
   head.version = version;
   head.flags = static_cast<std::uint8_t>(message.qos | (message.retain ? retain_flag : 0U));
   head.origin_kind = static_cast<std::uint8_t>(origin.kind);
@@ -57,12 +69,12 @@ void encode(const Message& message, Buffer& out) {
   head.received = message.received.ms;
   head.expires = message.expires.ms;
   head.generation = origin.generation;
-  head.topic = static_cast<std::uint16_t>(message.topic.size());
-  head.client_id = static_cast<std::uint16_t>(origin.client_id.size());
-  head.principal = static_cast<std::uint16_t>(origin.principal.size());
-  head.address = static_cast<std::uint16_t>(origin.address.size());
-  head.properties = static_cast<std::uint32_t>(message.properties.size());
-  head.payload = static_cast<std::uint32_t>(message.payload.size());
+  head.topic = checked<std::uint16_t>(message.topic.size());
+  head.client_id = checked<std::uint16_t>(origin.client_id.size());
+  head.principal = checked<std::uint16_t>(origin.principal.size());
+  head.address = checked<std::uint16_t>(origin.address.size());
+  head.properties = checked<std::uint32_t>(message.properties.size());
+  head.payload = checked<std::uint32_t>(message.payload.size());
 
   std::uint8_t* at = out.room(size);
   const auto put = [&at](const void* bytes, std::size_t count) {

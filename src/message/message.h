@@ -47,7 +47,8 @@ struct Message {
 //   u8 hops | u64 id | i64 received ms | i64 expires ms | u64 generation |
 //   u16 topic, client id, principal, address lengths | u32 properties, payload lengths |
 //   the bytes in that order
-// Integers are little-endian. Lengths are within the limits that the codec enforces.
+// Integers are little-endian. Lengths are within the limits that the codec enforces; one that its
+// field cannot say is a bug: std::logic_error.
 void encode(const Message& message, Buffer& out);
 // Number of bytes that encode() appends.
 [[nodiscard]] std::size_t encoded_size(const Message& message);

@@ -109,5 +109,48 @@ TEST_CASE("a newer version and lengths that overflow are refused with a reason")
   CHECK(decode(out.view()).error().message == "encoded message: its lengths do not add up");
 }
 
+// Stored, and sent between versions: these bytes are for ever.
+TEST_CASE("the encoding of version 1 is this") {
+  Message message;
+  message.topic = "t";
+  message.payload = as_bytes("pp");
+  message.properties = as_bytes("x");
+  message.qos = 1;
+  message.retain = true;
+  message.received = {0x1122};
+  message.expires = {-1};
+  message.origin = {OriginKind::will, "c", 0x0102030405060708, "uu", "a"};
+  message.id = 5;
+  message.hops = 9;
+  const std::string_view expected(
+      "\x3c\0\0\0"                        // length of what follows
+      "\1\5\2\x09"                        // version, flags, kind of origin, hops
+      "\5\0\0\0\0\0\0\0"                  // id
+      "\x22\x11\0\0\0\0\0\0"              // received
+      "\xff\xff\xff\xff\xff\xff\xff\xff"  // expires
+      "\x08\7\6\5\4\3\2\1"                // generation
+      "\1\0\1\0\2\0\1\0"                  // lengths: topic, client id, principal, address
+      "\1\0\0\0\2\0\0\0"                  // lengths: properties, payload
+      "tcuuaxpp",
+      64);
+  Buffer out;
+  encode(message, out);
+  CHECK(as_text(out.view()) == expected);
+  CHECK(decode(as_bytes(expected))->message == message);
+}
+
+TEST_CASE("a part that its length field cannot say is a bug, not a broken encoding") {
+  const std::string longest(65535, 'n'), too_long(65536, 'n');
+  Message message;
+  message.topic = message.origin.client_id = longest;
+  Buffer out;
+  encode(message, out);
+  CHECK(decode(out.view())->message == message);
+  out.clear();
+  message.origin.client_id = too_long;
+  CHECK_THROWS(encode(message, out));
+  CHECK(out.empty());
+}
+
 }  // namespace
 }  // namespace gnomon::message

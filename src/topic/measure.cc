@@ -22,7 +22,7 @@ double thread_cpu_ns() {
   return static_cast<double>(at.tv_sec) * 1e9 + static_cast<double>(at.tv_nsec);
 }
 
-// The `number`-th filter: "site/7/dev00001234/temp" without its last byte's worth of digits.
+// The `number`-th filter: "site/7/d-00001234/temp".
 class FilterText {
  public:
   std::string_view of(std::size_t number) {
