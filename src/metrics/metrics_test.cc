@@ -1,6 +1,7 @@
 #include "metrics/metrics.h"
 
 #include <array>
+#include <stdexcept>
 
 #include <doctest/doctest.h>
 
@@ -32,6 +33,22 @@ TEST_CASE("samples of a table are added up, and written as Prometheus reads them
         "# HELP gnomon_other Another table.\n"
         "# TYPE gnomon_other gauge\n"
         "gnomon_other 9\n");
+}
+
+TEST_CASE("a table that is wrong is a bug, and named") {
+  const Row good{"gnomon_a", Kind::gauge, "side=\"in\"", "A."};
+  const std::array<Row, 3> apart{{good, {"gnomon_b", Kind::gauge, "", "B."}, good}};
+  const std::array<Row, 2> kinds{{good, {"gnomon_a", Kind::counter, "side=\"out\"", "A."}}};
+  const std::array<Row, 2> helps{{good, {"gnomon_a", Kind::gauge, "side=\"out\"", "Other."}}};
+  CHECK_THROWS_AS((void)exposition(std::vector<Sample>{{apart, {1, 2, 3}}}), std::logic_error);
+  CHECK_THROWS_AS((void)exposition(std::vector<Sample>{{kinds, {1, 2}}}), std::logic_error);
+  CHECK_THROWS_AS((void)exposition(std::vector<Sample>{{helps, {1, 2}}}), std::logic_error);
+  CHECK_THROWS_AS((void)exposition(std::vector<Sample>{{rows, {1}}}), std::logic_error);
+  for (const char* labels :
+       {"side", "side=in", "=\"in\"", "side=\"in", "a=\"b\",", "a=\"b\"c=\"d\""}) {
+    const std::array<Row, 1> table{{{"gnomon_a", Kind::gauge, labels, "A."}}};
+    CHECK_THROWS_AS((void)exposition(std::vector<Sample>{{table, {1}}}), std::logic_error);
+  }
 }
 
 TEST_CASE("nothing gives nothing") { CHECK(exposition({}).empty()); }

@@ -19,6 +19,7 @@ constexpr std::uint32_t head_bytes_max = 16 * KiB;
 constexpr std::uint64_t body_bytes_max = 64 * KiB;
 constexpr std::size_t connections_max = 256;
 constexpr std::size_t unanswered_bytes_max = 64 * KiB;  // pipelined behind an open request
+constexpr std::size_t unsent_bytes_max = 256 * KiB;     // beyond it no further request is served
 constexpr std::chrono::seconds idle_time{30};           // between requests, and within one
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -66,22 +67,44 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
     stream_ = std::move(stream);
     begin_request();
   }
-  void answer(const Response& response) {
+  // The handler's answer to the connection's `request`th request; a second one to it is ignored.
+  void answer(std::uint64_t request, const Response& response) {
+    if (!answering_ || request != requests_) return;
     write(response, keep_alive_);
     if (!keep_alive_) return remove();
     begin_request();
-    stream_->resume();
-    parse();
+    serve();
+  }
+
+  // Ends it, after its output is written. It may be in a call of its own: freed in a later turn.
+  void remove() {
+    disarm();
+    look_again_.disarm();
+    stream_.reset();
+    auto node = server_.connections.extract(number_);
+    if (node.empty()) return;
+    server_.loop.post([dead = std::shared_ptr<HttpConnection>(std::move(node.mapped()))] {});
   }
 
  private:
   void on_bytes(ByteView bytes) override {
     in_.append(bytes);
-    if (!answering_) return parse();
-    if (in_.size() > unanswered_bytes_max) stream_->pause();
+    serve();
   }
+  void on_drained() override { serve(); }
   void on_ended(runtime::Ended) override { remove(); }
   void on_timer() override { remove(); }
+
+  class LookAgain final : public runtime::Timer {
+   public:
+    explicit LookAgain(HttpConnection& connection) : connection_(connection) {}
+
+   private:
+    void on_timer() override {
+      if (!connection_.behind()) connection_.serve();
+    }
+    HttpConnection& connection_;
+  };
 
   void begin_request() {
     parser_.emplace();
@@ -89,32 +112,85 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
     parser_->body_limit(body_bytes_max);
     parser_->eager(true);
     answering_ = false;
+    head_seen_ = false;
+    is_head_ = false;
     server_.loop.timers().arm(*this, server_.loop.now() + idle_time);
   }
 
-  void parse() {
-    boost::beast::error_code error;
-    while (!in_.empty() && !parser_->is_done()) {
-      const std::size_t used =
-          parser_->put(boost::asio::const_buffer(in_.data(), in_.size()), error);
-      in_.consume(used);
-      if (error == http::error::need_more) return;
-      if (error) return refuse(error);
+  // Serves the requests that have arrived, one after the other. A loop, not a recursion: a handler
+  // that answers at once comes back here, and a peer may send thousands of requests in one read.
+  void serve() {
+    if (serving_) return;
+    serving_ = true;
+    while (stream_ != nullptr && !answering_ && !behind() && read_request()) handle();
+    serving_ = false;
+    if (stream_ == nullptr) return;
+    if (in_.empty()) in_.release();
+    if (in_.size() > unanswered_bytes_max) {
+      stream_->pause();
+    } else {
+      stream_->resume();
     }
-    if (parser_->is_done()) handle();
+    // Due in a later turn, when this one's output was written: on_drained() comes only if the peer
+    // did not take all of it.
+    if (behind()) server_.loop.timers().arm(look_again_, server_.loop.now() + Duration(1));
   }
 
-  void refuse(const boost::beast::error_code& error) {
-    int status = 400;
-    if (error == http::error::header_limit) status = 431;
-    if (error == http::error::body_limit) status = 413;
-    write({status, {{"Content-Type", "text/plain"}}, error.message() + "\n"}, false);
+  // True while the peer has too many answers to take before it gets another.
+  [[nodiscard]] bool behind() const { return stream_->pending() > unsent_bytes_max; }
+
+  // True when a whole request is there.
+  bool read_request() {
+    if (in_.empty()) return false;
+    boost::beast::error_code error;
+    in_.consume(parser_->put(boost::asio::const_buffer(in_.data(), in_.size()), error));
+    if (error == http::error::need_more) {
+      error = {};
+      // Beast bounds heads and bodies, but not a chunk's extensions and trailers.
+      if (in_.size() > head_bytes_max) error = http::error::header_limit;
+    }
+    if (error) {
+      refuse(status_of(error), error.message());
+      return false;
+    }
+    if (!head_seen_ && parser_->is_header_done() && !check_head()) return false;
+    return parser_->is_done();
+  }
+
+  static int status_of(const boost::beast::error_code& error) {
+    if (error == http::error::header_limit) return 431;
+    return error == http::error::body_limit ? 413 : 400;
+  }
+
+  // The head is there. False if it was refused.
+  bool check_head() {
+    head_seen_ = true;
+    const auto& head = parser_->get();
+    // With another coding the end of the body, so the next request's start, is not known: Beast
+    // takes the body for requests (RFC 9112 §6.1).
+    const auto coding = head.find(http::field::transfer_encoding);
+    if (coding != head.end() && !same_name(coding->value(), "chunked")) {
+      refuse(501, "the only transfer coding is chunked");
+      return false;
+    }
+    // RFC 9110 §10.1.1: a client with a body may wait for this before it sends it.
+    if (!parser_->is_done() && head.version() >= 11 &&
+        same_name(head[http::field::expect], "100-continue")) {
+      stream_->output().append("HTTP/1.1 100 Continue\r\n\r\n");
+      stream_->flush();
+    }
+    return true;
+  }
+
+  void refuse(int status, const std::string& why) {
+    write({status, {{"Content-Type", "text/plain"}}, why + "\n"}, false);
     remove();
   }
 
   void handle() {
     disarm();
     answering_ = true;
+    ++requests_;
     auto message = parser_->release();
     keep_alive_ = message.keep_alive();
     Request request;
@@ -125,12 +201,12 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
       request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
     }
     is_head_ = request.method == "HEAD";
-    server_.handler(request, [alive = std::weak_ptr(server_.alive),
-                              number = number_](const Response& response) {
+    server_.handler(request, [alive = std::weak_ptr(server_.alive), number = number_,
+                              open = requests_](const Response& response) {
       const auto server = alive.lock();
       if (server == nullptr) return;
       const auto it = (*server)->connections.find(number);
-      if (it != (*server)->connections.end()) it->second->answer(response);
+      if (it != (*server)->connections.end()) it->second->answer(open, response);
     });
   }
 
@@ -147,21 +223,16 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
     stream_->flush();
   }
 
-  // Ends it, after its output is written. It may be in a call of its own: freed in a later turn.
-  void remove() {
-    disarm();
-    stream_.reset();
-    auto node = server_.connections.extract(number_);
-    if (node.empty()) return;
-    server_.loop.post([dead = std::shared_ptr<HttpConnection>(std::move(node.mapped()))] {});
-  }
-
   HttpServer::State& server_;
   std::uint64_t number_;
+  std::uint64_t requests_ = 0;  // handed to the handler so far
   runtime::StreamPtr stream_;
+  LookAgain look_again_{*this};
   Buffer in_;
   std::optional<http::request_parser<http::string_body>> parser_;
-  bool answering_ = false;
+  bool serving_ = false;    // serve() is on the stack
+  bool answering_ = false;  // a request is with the handler
+  bool head_seen_ = false;  // check_head() has passed
   bool keep_alive_ = false;
   bool is_head_ = false;
 };
@@ -169,7 +240,7 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
 HttpServer::HttpServer(runtime::Loop& loop, Handler handler)
     : state_(std::make_unique<State>(loop, std::move(handler))) {}
 
-HttpServer::~HttpServer() = default;
+HttpServer::~HttpServer() { stop(); }
 
 Result<runtime::Address> HttpServer::listen(const runtime::Address& address) {
   State& state = *state_;
@@ -192,7 +263,8 @@ Result<runtime::Address> HttpServer::listen(const runtime::Address& address) {
 
 void HttpServer::stop() {
   state_->listener.reset();
-  state_->connections.clear();
+  // Not cleared: the call may come from a handler, so from within one of them.
+  while (!state_->connections.empty()) state_->connections.begin()->second->remove();
 }
 
 }  // namespace gnomon::net

@@ -33,9 +33,10 @@ struct Response {
 
 // HttpServer: serves one listener's connections on one loop: keep-alive, pipelining in order, a
 // bounded request (head 16 KiB, body 64 KiB: 431, 413), a bounded number of connections and an idle
-// time-out. The handler answers now or later, on the loop's thread; a request whose connection is
-// gone is answered into nothing.
-// Owner: the loop's thread; stop() or destruction closes all.
+// time-out. A client that does not take its answers gets no further ones until it does. The handler
+// answers now or later, on the loop's thread; an answer is given to nobody if its request was
+// answered before or its connection is gone. The Request is valid during the handler's call.
+// Owner: the loop's thread; stop() or destruction closes all. A handler may call stop().
 class HttpServer {
  public:
   using Respond = std::function<void(Response)>;

@@ -16,6 +16,7 @@ TEST_CASE("the slot of a key never changes") {
   CHECK(slot_of(KeyKind::client_id, "lamp").value == 124);
   CHECK(slot_of(KeyKind::thing, "lamp").value == 122);
   CHECK(slot_of(KeyKind::topic, "a/b/c").value == 9);
+  CHECK(slot_of(KeyKind::share_group, "g").value == 34);
 }
 
 TEST_CASE("keys spread over slots") {
