@@ -37,16 +37,21 @@ class SlowStore final : public store::Store {
     if (refuse) return Error{Code::exhausted, "no space"};
     ++batches;
     operations += static_cast<int>(batch.operations.size());
-    return ++applied;
+    return ++applied_up_to;
   }
-  Result<store::Sequence> sync() override { return durable_up_to = applied; }
+  Result<store::Sequence> sync() override { return durable_up_to = applied_up_to; }
+  [[nodiscard]] store::Sequence applied() const override { return applied_up_to; }
   [[nodiscard]] store::Sequence durable() const override { return durable_up_to; }
   Result<std::optional<std::string>> get(std::string_view) const override {
     return std::optional<std::string>();
   }
   Result<void> scan(std::string_view, std::string_view, const Visit&) const override { return {}; }
+  [[nodiscard]] bool accepting() const override { return true; }
+  Result<void> checkpoint(const std::string&) override {
+    return Error{Code::unsupported, "not this one"};
+  }
 
-  store::Sequence applied = 0, durable_up_to = 0;
+  store::Sequence applied_up_to = 0, durable_up_to = 0;
   int batches = 0, operations = 0;
   bool refuse = false;
 };

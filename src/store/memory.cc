@@ -39,8 +39,13 @@ class MemoryStore final : public Store {
     });
   }
   Result<Sequence> sync() override { return durable(); }
-  [[nodiscard]] Sequence durable() const override {
+  [[nodiscard]] Sequence applied() const override {
     return state_.with([](State& state) { return state.sequence; });
+  }
+  [[nodiscard]] Sequence durable() const override { return applied(); }
+  [[nodiscard]] bool accepting() const override { return true; }
+  Result<void> checkpoint(const std::string&) override {
+    return Error{Code::unsupported, "a store in memory cannot be copied to a folder"};
   }
   Result<std::optional<std::string>> get(std::string_view key) const override {
     return state_.with([&](State& state) {

@@ -28,7 +28,8 @@ struct EraseRange {
   std::string begin, end;  // [begin, end)
 };
 
-// Holds, or the whole batch is refused (conflict).
+// Holds, or the whole batch is refused (conflict). Checked against other batches with conditions,
+// one at a time: a key named in a condition is written by batches with conditions only.
 struct Condition {
   std::string key;
   std::optional<std::string> value;  // nullopt: the key must not exist
@@ -51,15 +52,19 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Writes the batch to the log without waiting for the disk. Visible to reads at once.
-  // Errors: conflict (a condition does not hold; nothing written), exhausted (no space; nothing
-  // written), unavailable (broken: no further acknowledgement may leave).
+  // Writes the batch to the log without waiting for the disk. Visible to reads at once. Any thread.
+  // Errors: conflict (a condition does not hold; nothing written), unavailable (broken: no further
+  // acknowledgement may leave, and every later call fails too).
   virtual Result<Sequence> apply(const Batch& batch) = 0;
   // Makes everything applied before the call durable; returns the sequence reached. Blocks: only
-  // the syncer calls it. Errors: unavailable; never retried.
+  // the syncer calls it. Errors: unavailable; never retried, and the store is broken.
   virtual Result<Sequence> sync() = 0;
-  // What is durable now.
+  // What is applied, and what is durable, now. Any thread.
+  [[nodiscard]] virtual Sequence applied() const = 0;
   [[nodiscard]] virtual Sequence durable() const = 0;
+  // False while free space is below the reserve: what would add data is to be refused before it is
+  // written. apply() itself goes on, since what frees space is written too. Any thread, cheap.
+  [[nodiscard]] virtual bool accepting() const = 0;
 
   // Errors: unavailable. A key that is not there is nullopt.
   virtual Result<std::optional<std::string>> get(std::string_view key) const = 0;
@@ -68,6 +73,11 @@ class Store {
   using Visit = std::function<bool(std::string_view key, std::string_view value)>;
   virtual Result<void> scan(std::string_view begin, std::string_view end,
                             const Visit& visit) const = 0;
+
+  // Writes a copy of all that is applied, as of one moment, into the new folder `folder`, from
+  // which a store of the same kind can be opened; writers go on meanwhile. Blocks. Errors:
+  // unavailable (it exists, the disk refuses), unsupported (a store in memory).
+  virtual Result<void> checkpoint(const std::string& folder) = 0;
 };
 
 }  // namespace gnomon::store
