@@ -176,16 +176,12 @@ class RocksStore final : public Store {
     if (const auto synced = db_->SyncWAL(); !synced.ok()) health_->breaks(synced);
     // Also when a thread of RocksDB failed meanwhile: what it says last about this log is an error.
     if (health_->broken()) return health_->error();
-    durable_.store(reached, std::memory_order_release);
+    durable_.store(reached);
     return reached;
   }
 
-  [[nodiscard]] Sequence applied() const override {
-    return applied_.load(std::memory_order_acquire);
-  }
-  [[nodiscard]] Sequence durable() const override {
-    return durable_.load(std::memory_order_acquire);
-  }
+  [[nodiscard]] Sequence applied() const override { return applied_.load(); }
+  [[nodiscard]] Sequence durable() const override { return durable_.load(); }
   [[nodiscard]] bool accepting() const override { return reserve_.accepting(); }
 
   Result<std::optional<std::string>> get(std::string_view key) const override {
@@ -258,7 +254,7 @@ class RocksStore final : public Store {
       return health_->error();
     }
     reserve_.wrote(batch.GetDataSize());
-    return applied_.fetch_add(1, std::memory_order_acq_rel) + 1;
+    return applied_.fetch_add(1) + 1;
   }
 
   [[nodiscard]] Error unreadable(const rocksdb::Status& status) const {

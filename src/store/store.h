@@ -59,7 +59,8 @@ class Store {
   // Makes everything applied before the call durable; returns the sequence reached. Blocks: only
   // the syncer calls it. Errors: unavailable; never retried, and the store is broken.
   virtual Result<Sequence> sync() = 0;
-  // What is applied, and what is durable, now. Any thread.
+  // What is applied, and what is durable, now. Any thread; sequentially consistent, so that a loop
+  // that goes to sleep and a syncer that wakes it do not miss each other.
   [[nodiscard]] virtual Sequence applied() const = 0;
   [[nodiscard]] virtual Sequence durable() const = 0;
   // False while free space is below the reserve: what would add data is to be refused before it is
