@@ -197,7 +197,15 @@ TEST_CASE("a damaged log is refused, and the file and the place named") {
   }
 }
 
-TEST_CASE("four threads apply while another syncs") {
+// One thread of RocksDB's writes the batches of several, and hands them over by means of its own in
+// a library that is not instrumented: ThreadSanitizer sees races in there, and nothing of ours.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool skipped_under_tsan = true;
+#else
+constexpr bool skipped_under_tsan = false;
+#endif
+
+TEST_CASE("four threads apply while another syncs" * doctest::skip(skipped_under_tsan)) {
   TemporaryFolder folder;
   constexpr int threads = 4, batches = 500;
   {
