@@ -37,6 +37,7 @@ export class Raw {
     this.received = Buffer.alloc(0);
     this.packets = [];
     this.aliases = new Map();
+    this.handler = null;  // given one, packets go there instead of waiting in `packets`
     this.nextId = 0;
     this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
     this.opened = new Promise((resolve, reject) => {
@@ -75,7 +76,9 @@ export class Raw {
     try {
       let at = 0;
       for (let found; (found = codec.decode(this.received.subarray(at), this.v)); at += found.size) {
-        this.packets.push(this.#resolve(found.packet));
+        const packet = this.#resolve(found.packet);
+        if (this.handler) this.handler(packet);
+        else this.packets.push(packet);
       }
       this.received = this.received.subarray(at);
     } catch (error) {
@@ -218,17 +221,30 @@ export class Raw {
     return packetId;
   }
 
-  // QoS 1, until it is acknowledged; returns the PUBACK.
+  // QoS 1 (or 2), until it is acknowledged; returns the PUBACK (PUBCOMP, or a PUBREC that refuses).
   async published(topic, payload = '', options = {}) {
-    const packetId = this.publish(topic, payload, { qos: 1, ...options });
-    return this.answer('puback', { packetId: options.packetId ?? packetId });
+    const packetId = options.packetId ?? this.packetId();
+    this.publish(topic, payload, { qos: 1, ...options, packetId });
+    if (options.qos !== 2) return this.answer('puback', { packetId });
+    const pubrec = await this.answer('pubrec', { packetId });
+    if (pubrec.code >= 0x80) return pubrec;
+    this.send(codec.ack('pubrel', packetId));
+    return this.answer('pubcomp', { packetId });
   }
 
-  // The next packet is a PUBLISH; acknowledged if it asks for it, unless `ack` is false.
+  // The next packet is a PUBLISH; acknowledged to the end if it asks for it, unless `ack` is false.
   async message({ ack = true, ms = deadline } = {}) {
     const packet = await this.expect('publish', {}, ms);
     if (ack && packet.qos === 1) this.send(codec.ack('puback', packet.packetId));
+    if (ack && packet.qos === 2) await this.complete(packet.packetId);
     return packet;
+  }
+
+  // PUBREC, PUBREL, PUBCOMP of a received message of QoS 2; other packets keep waiting.
+  async complete(packetId) {
+    this.send(codec.ack('pubrec', packetId));
+    await this.answer('pubrel', { packetId });
+    this.send(codec.ack('pubcomp', packetId));
   }
 
   async messages(count, options) {

@@ -46,31 +46,42 @@ export function start(args, { env = {}, cwd } = {}) {
 }
 
 export class Server {
-  // A server on free ports, with a folder of its own. `args` go behind the usual ones.
-  static async start({ shards = 1, env = {}, args = [] } = {}) {
+  // A server on free ports, with a folder of its own. `args` go behind the usual ones. `folder`: an
+  // existing one, which then outlives the server; the data are in its `data`.
+  static async start({ shards = 1, env = {}, args = [], folder } = {}) {
     const server = new Server();
-    server.folder = temporaryFolder();
-    server.command = start(
+    server.owned = folder === undefined;
+    server.folder = folder ?? temporaryFolder();
+    server.data = path.join(server.folder, 'data');
+    server.options = { shards, env, args };
+    await server.launch();
+    return server;
+  }
+
+  // Starts the program on the folder once it has ended; options given here hold for this run alone.
+  async launch(options = {}) {
+    const { shards, env, args } = { ...this.options, ...options };
+    this.command = start(
       ['serve', '--listen-mqtt', '127.0.0.1:0', '--listen-admin', '127.0.0.1:0',
-        '--data', path.join(server.folder, 'data'), ...args],
+        '--data', this.data, ...args],
       { env: { GNOMON_THREADS_SHARDS: String(shards), ...env } });
+    const { command } = this;
     const ready = new Promise((resolve, reject) => {
-      server.command.process.stdout.on('data', () => {
-        const line = server.command.stdout().split('\n', 2);
+      command.process.stdout.on('data', () => {
+        const line = command.stdout().split('\n', 2);
         if (line.length > 1) resolve(line[0]);
       });
-      server.command.ended.then(
+      command.ended.then(
         ({ code, signal }) => reject(new Error(`ended before it was ready: ${code ?? signal}`)),
         reject);
     });
     try {
-      server.ready = JSON.parse(await within(deadline, 'the ready line', ready));
+      this.ready = JSON.parse(await within(deadline, 'the ready line', ready));
     } catch (error) {
-      await server.kill();
-      throw new Error(`gnomon serve: ${error.message}\n${server.log()}`);
+      await this.kill();
+      throw new Error(`gnomon serve: ${error.message}\n${this.log()}`);
     }
-    server.port = Number(server.ready.mqtt.split(':').at(-1));
-    return server;
+    this.port = Number(this.ready.mqtt.split(':').at(-1));
   }
 
   get pid() {
@@ -85,23 +96,44 @@ export class Server {
     return this.command.stderr().trimEnd().split('\n').slice(-lines).join('\n');
   }
 
-  // SIGTERM; the server has to end by itself and well.
+  // SIGTERM; the server has to end by itself and well. The folder goes with it.
   async stop() {
-    if (this.running) this.command.process.kill('SIGTERM');
     try {
-      const { code, signal } = await within(10_000, 'the end after SIGTERM', this.command.ended);
-      if (code !== 0) throw new Error(`ended with ${code ?? signal}`);
-    } catch (error) {
-      throw new Error(`gnomon serve: ${error.message}\n${this.log()}`);
+      await this.end();
     } finally {
       await this.kill();
     }
   }
 
-  async kill() {
+  // SIGTERM, where the folder stays.
+  async end() {
+    if (this.running) this.command.process.kill('SIGTERM');
+    try {
+      const { code, signal } = await within(10_000, 'the end after SIGTERM', this.command.ended);
+      if (code !== 0) throw new Error(`ended with ${code ?? signal}`);
+    } catch (error) {
+      await this.crash();
+      throw new Error(`gnomon serve: ${error.message}\n${this.log()}`);
+    }
+  }
+
+  // SIGKILL, where the folder stays.
+  async crash() {
     this.command.process.kill('SIGKILL');
     await this.command.ended.catch(() => {});
-    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async kill() {
+    await this.crash();
+    if (this.owned) fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  // Ends the program with `signal` (SIGTERM: in good order) and starts it again on its folder, where
+  // clients find it at the new `port`. `between` runs while it is down.
+  async restart(signal = 'SIGTERM', { between = () => {}, ...options } = {}) {
+    await (signal === 'SIGTERM' ? this.end() : this.crash());
+    await between();
+    await this.launch(options);
   }
 
   // The admin listener's answer to GET.
