@@ -1,5 +1,5 @@
-// Servers that lose power: what they synced is recorded by tests/preload/synced.c, and what they did
-// not sync is taken from their files after kill -9, which by itself loses nothing.
+// Servers that lose power: what they synced is recorded by tests/preload/synced.c, and what they
+// did not sync is taken from their files after kill -9, which by itself loses nothing.
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
