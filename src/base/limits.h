@@ -32,12 +32,25 @@ constexpr std::chrono::seconds connect_timeout{10};    // TCP accepted to CONNEC
 constexpr std::size_t parked_bytes_max = 64 * KiB;  // received behind an undecided CONNECT; AWS: –
 constexpr std::size_t output_bytes_max = 16 * MiB;   // unsent; beyond it QoS 0 is dropped; AWS: –
 constexpr std::size_t output_bytes_hard = 24 * MiB;  // beyond it the connection is closed; AWS: –
-constexpr std::size_t queue_bytes_max = 16 * MiB;    // QoS 1 past the receive maximum; AWS: –
-constexpr std::size_t queue_messages_max = 100'000;  // the same, counted; AWS: –
+constexpr std::size_t replay_output_bytes = 1 * MiB;  // unsent; beyond it no retained ones; AWS: –
+constexpr std::size_t queue_bytes_max = 16 * MiB;     // QoS 1 past the receive maximum; AWS: –
+constexpr std::size_t queue_messages_max = 100'000;   // the same, counted; AWS: –
+
+// ---- one persistent session
+constexpr std::size_t ready_bytes_max = 1 * MiB;   // of its queue in memory; AWS: –
+constexpr std::size_t flight_bytes_max = 8 * MiB;  // sent and not acknowledged; AWS: –
+constexpr std::size_t page_bytes = 256 * KiB;      // read from its queue at once; AWS: –
+constexpr std::size_t page_messages = 1024;        // the same, counted; AWS: –
+constexpr std::size_t retained_per_scan = 20'000;  // retained topics looked at in one go; AWS: –
+constexpr std::uint64_t session_bytes_max = 1 << 30;                 // queued; AWS: –
+constexpr std::uint64_t session_messages_max = 2'000'000;            // the same, counted; AWS: –
+constexpr std::uint32_t session_expiry_max_seconds = 7 * 24 * 3600;  // AWS: 1 hour, at most 7 days
+constexpr std::chrono::seconds will_grace{30};  // after a restart, for the client to return; AWS: –
+constexpr int expiries_per_turn = 64;           // sessions and wills; AWS: –
 
 // ---- one shard
 constexpr std::size_t read_bytes = 256 * KiB;       // the shard's one receive buffer
-constexpr int shards_max = 64;                      // owners fit one 64-bit mask
+constexpr int shards_max = 32;                      // two owners each in one 64-bit mask
 constexpr std::size_t mail_block_bytes = 64 * KiB;  // messages for another shard, encoded
 constexpr int mail_credits = 64;                    // blocks that one shard may owe another
 constexpr int unauthenticated_max = 4096;           // connections without a CONNACK; AWS: –

@@ -24,15 +24,24 @@ struct Got {
   std::optional<std::uint32_t> expiry;
 };
 
+// For stores that are durable at once.
+class NoSyncer final : public partition::Syncer {
+ public:
+  void request() override {}
+};
+
 class Broker {
  public:
   explicit Broker(int count, std::uint64_t seed = 1, Profile given = {})
       : profile(given), network(seed), random(seed), store(store::make_memory_store()) {
     control = network.make_loop();
+    pool_loop = network.make_loop();
+    pool = std::make_unique<runtime::LoopPool>(*pool_loop);
     for (int i = 0; i < count; ++i) {
       loops.push_back(network.make_loop());
-      shards.push_back(std::make_unique<Shard>(
-          Shard::Setup{static_cast<ShardId>(i), seed, profile, *loops.back(), *store, random}));
+      shards.push_back(std::make_unique<Shard>(Shard::Setup{static_cast<ShardId>(i), count, seed, 1,
+                                                            profile, *loops.back(), *store, syncer,
+                                                            *pool, random, [](const Error&) {}}));
     }
     for (auto& shard : shards) shard->join(shards);
     listener = std::move(
@@ -46,6 +55,7 @@ class Broker {
           }
         }));
     for (auto& loop : loops) loop->start("shard");
+    pool_loop->start("pool");
     control->start("control");
   }
 
@@ -59,7 +69,9 @@ class Broker {
   runtime::SimNetwork network;
   SeededRandom random;
   std::unique_ptr<store::Store> store;
-  std::unique_ptr<runtime::Loop> control;
+  NoSyncer syncer;
+  std::unique_ptr<runtime::Loop> control, pool_loop;
+  std::unique_ptr<runtime::LoopPool> pool;
   std::vector<std::unique_ptr<runtime::Loop>> loops;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<runtime::Listener> listener;

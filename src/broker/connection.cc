@@ -2,11 +2,13 @@
 // established connection are in connection_packets.cc, deliveries in connection_delivery.cc.
 #include "broker/connection.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "broker/records.h"
 #include "broker/shard.h"
 #include "topic/topic.h"
 
@@ -80,6 +82,9 @@ bool Connection::handle(mqtt::Event event) {
       return on_unsubscribe(incoming.unsubscribe);
     case mqtt::Event::disconnect: {
       const bool normal = incoming.disconnect.reason == Reason::success;
+      if (const auto& expiry = incoming.disconnect.session_expiry_seconds) {
+        last_expiry_ = std::min(*expiry, shard_.profile_.session_expiry_max_seconds);
+      }
       end(Count::disconnects_client, normal ? WillFate::drop : WillFate::publish);
       return false;
     }
@@ -134,20 +139,28 @@ bool Connection::on_connect(const mqtt::Connect& connect) {
       return refuse_connect(reason, "the will cannot be accepted",
                             Count::connect_refused_unsupported);
     }
-    keep_will(*connect.will);
   }
+  // 3.1.1 knows no expiry: a session that is not clean is kept as long as any.
+  const bool v5 = connect.version == mqtt::Version::v5;
+  const std::uint32_t asked = v5                    ? connect.session_expiry_seconds
+                              : connect.clean_start ? 0
+                                                    : profile.session_expiry_max_seconds;
   pending_ = std::make_unique<PendingConnect>();
-  pending_->session_expiry_seconds = connect.session_expiry_seconds;
+  pending_->asked_expiry_seconds = asked;
+  pending_->expiry_seconds = std::min(asked, profile.session_expiry_max_seconds);
   pending_->assigned_id = connect.client_id.empty();
   client_id_ = connect.client_id.empty() ? "gnomon-" + shard_.random_.hex(24)
                                          : std::string(connect.client_id);
-  const bool wants_more = connect.version == mqtt::Version::v5 ? connect.session_expiry_seconds > 0
-                                                               : !connect.clean_start;
-  if (wants_more) shard_.counters_.add(Count::sessions_not_kept);
   keep_alive_seconds_ = connect.keep_alive_seconds;
   state_ = State::claiming;
-  Claim claim{client_id_, ref_, {}};
-  if (will_) claim.will = as_text(will_->message.view());
+  Claim claim;
+  claim.client_id = client_id_;
+  claim.connection = ref_;
+  claim.clean_start = connect.clean_start;
+  claim.expiry_seconds = pending_->expiry_seconds;
+  claim.receive_maximum = connect.receive_maximum;
+  left_will_ = connect.will.has_value();
+  if (left_will_) claim.will = encoded_will(*connect.will);
   shard_.send_home(client_id_, std::move(claim));
   return true;
 }
@@ -161,7 +174,7 @@ Reason Connection::check_will(const mqtt::Will& will) const {
   return Reason::success;
 }
 
-void Connection::keep_will(const mqtt::Will& will) {
+std::string Connection::encoded_will(const mqtt::Will& will) const {
   message::Message message;
   message.topic = will.topic;
   message.payload = will.payload;
@@ -169,23 +182,47 @@ void Connection::keep_will(const mqtt::Will& will) {
   message.qos = will.qos;
   message.retain = will.retain;
   message.origin.kind = message::OriginKind::will;
-  will_ = std::make_unique<LeftWill>();
-  will_->expiry_seconds = will.expiry_seconds;
-  message::encode(message, will_->message);
+  Buffer encoded;
+  message::encode(message, encoded);
+  records::Will record;
+  record.delay_seconds = will.delay_seconds;
+  record.expiry_seconds = will.expiry_seconds;
+  record.message = as_text(encoded.view());
+  return record.write();
 }
 
-void Connection::granted(Generation generation) {
-  const std::unique_ptr<PendingConnect> pending = std::move(pending_);
-  generation_ = generation;
+void Connection::granted(Grant& grant) {
+  generation_ = grant.generation;
   if (state_ == State::ended) {
-    shard_.send_home(client_id_, Release{client_id_, ref_});
+    pending_.reset();
+    shard_.release({client_id_, ref_, false, std::nullopt});
+    shard_.retire(ref_);
+    return;
+  }
+  pending_->session_present = grant.session_present;
+  if (!grant.kept) return open_session();
+  const auto slot = partition::slot_of(partition::KeyKind::client_id, client_id_);
+  session_.kept = std::make_unique<SessionRef>(
+      SessionRef{shard_.owner_of(slot), grant.kept->session, grant.generation});
+  for (const auto& [filter, options] : grant.kept->subscriptions) {
+    shard_.subscribe(*this, filter, options);
+  }
+  if (grant.session_present) shard_.counters_.add(Count::sessions_resumed);
+  shard_.await_interest(*this);
+}
+
+void Connection::open_session() {
+  const std::unique_ptr<PendingConnect> pending = std::move(pending_);
+  if (state_ == State::ended) {
+    shard_.release({client_id_, ref_, false, std::nullopt});
     shard_.retire(ref_);
     return;
   }
   const Profile& profile = shard_.profile_;
   mqtt::Connack connack;
-  if (pending->session_expiry_seconds > profile.session_expiry_max_seconds) {
-    connack.session_expiry_seconds = profile.session_expiry_max_seconds;
+  connack.session_present = pending->session_present;
+  if (pending->asked_expiry_seconds > pending->expiry_seconds) {
+    connack.session_expiry_seconds = pending->expiry_seconds;
   }
   connack.receive_maximum = profile.mqtt.receive_maximum;
   connack.maximum_qos = profile.maximum_qos;
@@ -202,6 +239,7 @@ void Connection::granted(Generation generation) {
   ++shard_.established_;
   shard_.counters_.add(Count::connects);
   flush_answers();
+  if (session_.kept) shard_.send(session_.kept->home, Opened{*session_.kept});
   arm_keep_alive();
   stream_->resume();
   process({});
@@ -253,24 +291,15 @@ void Connection::end(Count count, WillFate fate) {
   shard_.counters_.add(count);
   --(was_established ? shard_.established_ : shard_.unauthenticated_);
   shard_.unsubscribe_all(*this);
-  session_ = Session();
+  replays_.reset();
   stream_.reset();
-  if (was_established && fate == WillFate::publish && will_) {
-    auto decoded = message::decode(will_->message.view());
-    message::Message& message = decoded->message;
-    message.origin.client_id = client_id_;
-    message.origin.generation = generation_;
-    if (will_->expiry_seconds) {
-      message.expires =
-          shard_.loop_.wall_now() + std::chrono::seconds(std::int64_t{*will_->expiry_seconds});
-    }
-    shard_.counters_.add(Count::wills_published);
-    shard_.publish(message);
-  }
-  will_.reset();
   // While the claim is open its answer must find this connection, to give the id back.
   if (pending_) return;
-  if (generation_ != 0) shard_.send_home(client_id_, Release{client_id_, ref_});
+  if (generation_ != 0) {
+    const bool publish_will = left_will_ && was_established && fate == WillFate::publish;
+    shard_.release({client_id_, ref_, publish_will, last_expiry_});
+  }
+  session_ = Session();
   shard_.retire(ref_);
 }
 

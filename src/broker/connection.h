@@ -2,13 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
+#include <vector>
 
 #include "broker/counters.h"
+#include "broker/delivery.h"
 #include "broker/encoder.h"
 #include "broker/mail.h"
+#include "broker/retained.h"
 #include "broker/routes.h"
 #include "broker/session.h"
 #include "broker/tickets.h"
@@ -32,18 +38,27 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void open(runtime::StreamPtr stream);
 
   // ---- from home
-  void granted(Generation generation);
+  void granted(Grant& grant);
   void denied(mqtt::Reason reason);
   void evicted();
 
   // ---- from the shard
   // Sends a message to this receiver, queues it, or drops it and counts why. Never ends the
   // connection, so that the routes being walked stay as they are.
-  void deliver(Encoder& encoder, const Target::Terms& terms,
-               std::span<const std::uint32_t> identifiers);
+  void deliver(Encoder& encoder, const Terms& terms, std::span<const std::uint32_t> identifiers);
   void suback(const mqtt::SubscribeAck& ack);
-  // One obligation of a ticket is met.
-  void settle(Tickets::Number ticket);
+  // One obligation of a ticket is met, or has failed.
+  void settle(Tickets::Number ticket, mqtt::Reason reason = mqtt::Reason::success);
+  // Every shard knows what the persistent session wants: CONNACK.
+  void open_session();
+  // Every shard knows of new subscriptions: SUBACK, and what is retained for them.
+  void replay(Replay replay);
+  void replayed(RetainedPage& page);
+
+  // ---- from the home of its persistent session
+  void deliver_kept(const Delivery& delivery);
+  void changed(Change& change);
+
   // The shard is no longer behind: go on with what was kept.
   void unpark();
   // The server stops: DISCONNECT 0x8B, close when flushed.
@@ -57,14 +72,17 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
 
  private:
   enum class State : std::uint8_t { connecting, claiming, established, ended };
-  // Kept from CONNECT until the connection's end; most clients leave no will.
-  struct LeftWill {
-    Buffer message;  // encoded
-    std::optional<std::uint32_t> expiry_seconds;
-  };
   struct PendingConnect {
-    std::uint32_t session_expiry_seconds = 0;
+    std::uint32_t asked_expiry_seconds = 0;
+    std::uint32_t expiry_seconds = 0;  // as it is kept
     bool assigned_id = false;
+    bool session_present = false;
+  };
+  // What new subscriptions are still to get of what is retained, one SUBSCRIBE after the other.
+  struct Replays {
+    std::deque<Replay> waiting;
+    int subscribing = 0;                   // SUBSCRIBEs that are not in `waiting` yet
+    std::unordered_set<std::string> live;  // topics that have arrived live meanwhile
   };
 
   void on_bytes(ByteView bytes) override;
@@ -78,22 +96,36 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   bool handle(mqtt::Event event);
   bool on_connect(const mqtt::Connect& connect);
   [[nodiscard]] mqtt::Reason check_will(const mqtt::Will& will) const;
-  void keep_will(const mqtt::Will& will);
+  [[nodiscard]] std::string encoded_will(const mqtt::Will& will) const;
   bool on_publish(const mqtt::Publish& publish);
   bool refuse_publish(const mqtt::Publish& publish, mqtt::Reason reason, const char* what,
                       Count count);
-  void acknowledge(const mqtt::Publish& publish, int obligations);
+  bool publish_kept(const mqtt::Publish& publish, const message::Message& message);
+  bool is_duplicate(const mqtt::Publish& publish);
+  bool acknowledge(std::uint16_t packet_id, std::uint8_t qos, mqtt::Reason reason);
   bool on_ack(const mqtt::Ack& ack);
+  bool on_pubrel(std::uint16_t packet_id);
   bool on_subscribe(const mqtt::Subscribe& subscribe);
   bool on_unsubscribe(const mqtt::Unsubscribe& unsubscribe);
+  bool subscribe_kept(const mqtt::Subscribe& subscribe);
+  bool unsubscribe_kept(const mqtt::Unsubscribe& unsubscribe);
+  [[nodiscard]] mqtt::Reason check_entry(const mqtt::SubscribeEntry& entry) const;
+  [[nodiscard]] topic::Options options_of(const mqtt::SubscribeEntry& entry,
+                                          std::uint32_t identifier) const;
   [[nodiscard]] mqtt::Reason subscribe_one(const mqtt::SubscribeEntry& entry,
-                                           std::uint32_t identifier);
+                                           std::uint32_t identifier, Replay& replay);
+  void expect_replay(const Replay& replay);
   Route* route_to(std::string_view topic);
 
   void send(const Encoder::Layout& layout, std::uint16_t packet_id, std::uint8_t first_byte_flags);
+  void deliver_message(const Delivery& delivery);
+  void next_replay();
+  void ask_keepers(Replay& replay);
+  void send_replay();
+  bool replay_one(const Replay& replay, const RetainedPage::Entry& entry);
   void send_slowly(mqtt::Publish& publish, std::span<const std::uint32_t> identifiers);
   void enqueue(const message::Message& message, std::span<const std::uint32_t> identifiers,
-               bool retain);
+               std::uint8_t qos, bool retain);
   void pump_queue();
   [[nodiscard]] bool window_open() const;
   void close_tickets();
@@ -114,8 +146,8 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   Route* route_ = nullptr;         // of the last topic published to
   std::uint64_t route_epoch_ = 0;  // in which route_ was taken
   Instant last_received_{};
-  std::unique_ptr<LeftWill> will_;
   std::unique_ptr<Tickets> tickets_;         // null: none open
+  std::unique_ptr<Replays> replays_;         // null: none
   std::unique_ptr<PendingConnect> pending_;  // set while a claim is unanswered
   Generation generation_ = 0;
   ConnectionRef ref_;
@@ -123,7 +155,8 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   State state_ = State::connecting;
   bool parked_ = false;
   bool plain_ = true;  // receives packets as encoded for all: it allows no topic aliases
-  bool doomed_ = false;
+  bool left_will_ = false;
+  std::optional<std::uint32_t> last_expiry_;  // DISCONNECT named another one
 };
 
 }  // namespace gnomon::broker

@@ -1,5 +1,7 @@
 // Connection: what is sent to this client. The first function is the hottest of the broker.
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/limits.h"
 #include "broker/connection.h"
@@ -8,21 +10,25 @@
 namespace gnomon::broker {
 
 namespace {
-constexpr std::uint8_t retain_flag = 0x01;
+// Of a PUBLISH's first byte. The second turns QoS 1 into QoS 2 by exclusive or.
+constexpr unsigned retain_flag = 0x01, qos2_instead_of_1 = 0x06;
+constexpr Count sent_counts[] = {Count::sent_qos0, Count::sent_qos1, Count::sent_qos2};
 }  // namespace
 
 bool Connection::window_open() const {
   return !session_.window.full(std::min(machine_.peer_receive_maximum(), limits::inflight_max));
 }
 
-void Connection::deliver(Encoder& encoder, const Target::Terms& terms,
+void Connection::deliver(Encoder& encoder, const Terms& terms,
                          std::span<const std::uint32_t> identifiers) {
   const message::Message& message = encoder.message();
-  const bool with_id = message.qos > 0 && terms.qos > 0;
+  const std::uint8_t qos = std::min(message.qos, terms.qos);
+  const bool with_id = qos > 0;
   const bool retain = terms.retain_as_published && message.retain;
+  if (message.retain && replays_) replays_->live.emplace(message.topic);
   if (with_id) {
     if (session_.queue || !window_open() || stream_->pending() > limits::output_bytes_max) {
-      return enqueue(message, identifiers, retain);
+      return enqueue(message, identifiers, qos, retain);
     }
   } else if (stream_->pending() > limits::output_bytes_max) {
     return shard_.counters_.add(Count::dropped_slow_subscriber);
@@ -33,12 +39,14 @@ void Connection::deliver(Encoder& encoder, const Target::Terms& terms,
     if (most != 0 && layout.packet.size() > most) {
       return shard_.counters_.add(Count::dropped_too_large);
     }
-    shard_.counters_.add(with_id ? Count::sent_qos1 : Count::sent_qos0);
-    return send(layout, with_id ? session_.window.take(1) : std::uint16_t{0},
-                retain ? retain_flag : std::uint8_t{0});
+    shard_.counters_.add(sent_counts[qos]);
+    // Layouts are encoded with QoS 1; QoS 2 is the other bit.
+    const unsigned flags = (retain ? retain_flag : 0U) | (qos == 2 ? qos2_instead_of_1 : 0U);
+    return send(layout, with_id ? session_.window.take(qos) : std::uint16_t{0},
+                static_cast<std::uint8_t>(flags));
   }
   mqtt::Publish publish = to_publish(message, encoder.now());
-  publish.qos = with_id ? 1 : 0;
+  publish.qos = qos;
   publish.retain = retain;
   send_slowly(publish, identifiers);
 }
@@ -49,7 +57,7 @@ void Connection::send(const Encoder::Layout& layout, std::uint16_t packet_id,
   const std::size_t size = layout.packet.size();
   std::uint8_t* at = out.room(size);
   std::memcpy(at, layout.packet.data(), size);
-  at[0] |= first_byte_flags;
+  at[0] ^= first_byte_flags;
   if (packet_id != 0) mqtt::patch_packet_id(at + layout.id_at, packet_id);
   out.grew(size);
   stream_->flush();
@@ -66,11 +74,12 @@ void Connection::send_slowly(mqtt::Publish& publish, std::span<const std::uint32
   if (publish.qos > 0) publish.packet_id = session_.window.take(publish.qos);
   machine_.publish(publish, stream_->output());
   stream_->flush();
-  shard_.counters_.add(publish.qos > 0 ? Count::sent_qos1 : Count::sent_qos0);
+  shard_.counters_.add(sent_counts[publish.qos]);
 }
 
 void Connection::enqueue(const message::Message& message,
-                         std::span<const std::uint32_t> identifiers, bool retain) {
+                         std::span<const std::uint32_t> identifiers, std::uint8_t qos,
+                         bool retain) {
   if (!session_.queue) session_.queue = std::make_unique<Session::Queue>();
   Session::Queue& queue = *session_.queue;
   const std::size_t size = message::encoded_size(message);
@@ -81,6 +90,7 @@ void Connection::enqueue(const message::Message& message,
   Queued& queued = queue.messages.emplace_back();
   message::encode(message, queued.message);
   queued.identifiers.assign(identifiers.begin(), identifiers.end());
+  queued.qos = qos;
   queued.retain = retain;
   queue.bytes += size;
 }
@@ -100,7 +110,7 @@ void Connection::pump_queue() {
       continue;
     }
     mqtt::Publish publish = to_publish(message, now);
-    publish.qos = 1;
+    publish.qos = queued.qos;
     publish.retain = queued.retain;
     send_slowly(publish, queued.identifiers);
   }
@@ -109,6 +119,50 @@ void Connection::pump_queue() {
 
 void Connection::on_drained() {
   if (session_.queue) pump_queue();
+  if (replays_) send_replay();
+}
+
+// ---- from the home of a persistent session
+
+void Connection::deliver_kept(const Delivery& delivery) {
+  if (state_ != State::established || delivery.generation != generation_) return;
+  switch (delivery.kind) {
+    case Delivery::Kind::publish:
+      return deliver_message(delivery);
+    case Delivery::Kind::settle:
+      return settle(delivery.ticket, delivery.reason);
+    case Delivery::Kind::pubrel:
+    case Delivery::Kind::pubcomp: {
+      const auto type = delivery.kind == Delivery::Kind::pubrel ? mqtt::PacketType::pubrel
+                                                                : mqtt::PacketType::pubcomp;
+      machine_.ack({type, delivery.packet_id, delivery.reason, {}}, stream_->output());
+      return stream_->flush();
+    }
+  }
+}
+
+void Connection::deliver_message(const Delivery& delivery) {
+  const message::Message& message = *delivery.message;
+  if (message.retain && replays_) replays_->live.emplace(message.topic);
+  if (delivery.qos == 0 && stream_->pending() > limits::output_bytes_max) {
+    return shard_.counters_.add(Count::dropped_slow_subscriber);
+  }
+  mqtt::Publish publish = to_publish(message, shard_.loop_.wall_now());
+  publish.qos = delivery.qos;
+  publish.packet_id = delivery.packet_id;
+  publish.retain = delivery.retain;
+  publish.dup = delivery.dup;
+  publish.subscription_ids.assign(delivery.identifiers.begin(), delivery.identifiers.end());
+  if (machine_.publish(publish, stream_->output())) {
+    shard_.counters_.add(sent_counts[delivery.qos]);
+    return stream_->flush();
+  }
+  // Larger than the client takes: it counts as delivered (MQTT 5 §3.1.2.11.4).
+  shard_.counters_.add(Count::dropped_too_large);
+  if (delivery.qos == 0) return;
+  const bool qos1 = delivery.qos == 1;
+  shard_.acknowledge({*session_.kept, delivery.packet_id,
+                      qos1 ? mqtt::PacketType::puback : mqtt::PacketType::pubrec, !qos1});
 }
 
 }  // namespace gnomon::broker

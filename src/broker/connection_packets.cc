@@ -29,7 +29,7 @@ Route* Connection::route_to(std::string_view topic) {
 bool Connection::on_publish(const mqtt::Publish& publish) {
   if (publish.qos > shard_.profile_.maximum_qos) {
     shard_.counters_.add(Count::publish_refused_qos);
-    return disconnect(Reason::qos_not_supported, "QoS 2 is not supported",
+    return disconnect(Reason::qos_not_supported, "this QoS is not supported",
                       Count::disconnects_refused);
   }
   if (publish.retain && !shard_.profile_.retain_available) {
@@ -61,12 +61,47 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
   message.origin.client_id = client_id_;
   message.origin.generation = generation_;
   message.origin.principal = "local";
+  constexpr Count counts[] = {Count::received_qos0, Count::received_qos1, Count::received_qos2};
+  shard_.counters_.add(counts[publish.qos]);
+  if (publish.qos == 2) {
+    if (session_.kept) return publish_kept(publish, message);
+    if (is_duplicate(publish)) return true;
+  }
   message.id = shard_.next_message_id_++;
-  shard_.counters_.add(publish.qos == 0 ? Count::received_qos0 : Count::received_qos1);
 
-  const int behind = shard_.publish(message, *route, this);
-  if (publish.qos > 0) acknowledge(publish, behind);
-  if (behind > 0) park();
+  const Shard::Published published = shard_.publish(message, *route, this);
+  if (published.behind != 0 || shard_.behind()) park();
+  if (publish.qos == 0) return true;
+  const int obligations = Shard::obligations(published);
+  // The acknowledgement leaves at once if nothing it promises is outstanding, else when it is met.
+  if (obligations == 0 && !tickets_) {
+    return acknowledge(publish.packet_id, publish.qos, Reason::success);
+  }
+  if (!tickets_) tickets_ = std::make_unique<Tickets>();
+  const Tickets::Number ticket = tickets_->open(publish.packet_id, publish.qos, obligations);
+  if (published.refused != Reason::success) tickets_->fail(ticket, published.refused);
+  shard_.await(published, ref_, ticket);
+  return true;
+}
+
+// QoS 2 of a clean session: the ids are in memory, and end with the connection.
+bool Connection::is_duplicate(const mqtt::Publish& publish) {
+  if (!session_.received) session_.received = std::make_unique<mqtt::ReceivedIds>();
+  if (session_.received->insert(publish.packet_id)) return false;
+  shard_.counters_.add(Count::duplicates);
+  // While the first one is not acknowledged, its PUBREC answers both.
+  if (tickets_ && tickets_->has_qos2(publish.packet_id)) return true;
+  acknowledge(publish.packet_id, 2, Reason::success);
+  return true;
+}
+
+// QoS 2 of a persistent session: its home remembers the id, and passes the message on.
+bool Connection::publish_kept(const mqtt::Publish& publish, const message::Message& message) {
+  if (!tickets_) tickets_ = std::make_unique<Tickets>();
+  Receive receive{
+      *session_.kept, ref_, publish.packet_id, tickets_->open(publish.packet_id, 2, 1), {}};
+  message::encode(message, receive.message);
+  shard_.send(session_.kept->home, std::move(receive));
   return true;
 }
 
@@ -77,28 +112,30 @@ bool Connection::refuse_publish(const mqtt::Publish& publish, Reason reason, con
   if (!machine_.is_v5() || publish.qos == 0) {
     return disconnect(reason, what, Count::disconnects_refused);
   }
-  machine_.ack({mqtt::PacketType::puback, publish.packet_id, reason, what}, shard_.answers_);
+  const auto type = publish.qos == 1 ? mqtt::PacketType::puback : mqtt::PacketType::pubrec;
+  machine_.ack({type, publish.packet_id, reason, what}, shard_.answers_);
   return true;
 }
 
-// The PUBACK leaves at once if nothing it promises is outstanding, else when it is.
-void Connection::acknowledge(const mqtt::Publish& publish, int obligations) {
-  if (obligations == 0 && !tickets_) {
-    machine_.ack({mqtt::PacketType::puback, publish.packet_id, Reason::success, {}},
-                 shard_.answers_);
-    return;
+// PUBACK or PUBREC. False: it cannot be said in this version, and the connection has ended.
+bool Connection::acknowledge(std::uint16_t packet_id, std::uint8_t qos, Reason reason) {
+  const auto type = qos == 1 ? mqtt::PacketType::puback : mqtt::PacketType::pubrec;
+  const bool refused = reason >= Reason::unspecified_error;
+  if (refused) {
+    shard_.counters_.add(Count::publish_refused_quota);
+    if (qos == 2 && session_.received) session_.received->erase(packet_id);
   }
-  if (!tickets_) tickets_ = std::make_unique<Tickets>();
-  const Tickets::Number ticket = tickets_->open(publish.packet_id, obligations);
-  if (obligations > 0) shard_.await_handover(*route_, ref_, ticket);
+  if (machine_.ack({type, packet_id, reason, {}}, shard_.answers_)) return true;
+  end(Count::disconnects_refused, WillFate::publish);
+  return false;
 }
 
-void Connection::settle(Tickets::Number ticket) {
-  if (!tickets_) return;
-  tickets_->settle(ticket);
+void Connection::settle(Tickets::Number ticket, Reason reason) {
+  if (!tickets_ || state_ != State::established) return;
+  tickets_->settle(ticket, reason);
   Tickets::Closed closed;
   while (tickets_->next(closed)) {
-    machine_.ack({mqtt::PacketType::puback, closed.packet_id, closed.reason, {}}, shard_.answers_);
+    if (!acknowledge(closed.packet_id, closed.qos, closed.reason)) return;
   }
   if (tickets_->empty()) tickets_.reset();
   flush_answers();
@@ -107,61 +144,112 @@ void Connection::settle(Tickets::Number ticket) {
 // ---- acknowledgements of what was sent to this client
 
 bool Connection::on_ack(const mqtt::Ack& ack) {
+  if (ack.type == mqtt::PacketType::pubrel) return on_pubrel(ack.packet_id);
+  const bool failed = ack.reason >= Reason::unspecified_error;
+  if (session_.kept) {
+    shard_.acknowledge({*session_.kept, ack.packet_id, ack.type, failed});
+    return true;
+  }
   using Outcome = mqtt::SendWindow::Outcome;
   switch (ack.type) {
     case mqtt::PacketType::puback:
       session_.window.puback(ack.packet_id);
-      if (session_.queue) pump_queue();
-      return true;
-    case mqtt::PacketType::pubrec:
-      // Nothing is sent with QoS 2 yet, so there is nothing to release.
-      if (session_.window.pubrec(ack.packet_id, ack.reason >= Reason::unspecified_error) ==
-          Outcome::unknown) {
-        machine_.ack(
-            {mqtt::PacketType::pubrel, ack.packet_id, Reason::packet_identifier_not_found, {}},
-            shard_.answers_);
-      }
-      return true;
-    case mqtt::PacketType::pubrel:
+      break;
+    case mqtt::PacketType::pubrec: {
+      const Outcome outcome = session_.window.pubrec(ack.packet_id, failed);
+      if (outcome == Outcome::done) break;
+      if (failed) return true;
       machine_.ack(
-          {mqtt::PacketType::pubcomp, ack.packet_id, Reason::packet_identifier_not_found, {}},
+          {mqtt::PacketType::pubrel,
+           ack.packet_id,
+           outcome == Outcome::unknown ? Reason::packet_identifier_not_found : Reason::success,
+           {}},
           shard_.answers_);
       return true;
+    }
     default:
-      return true;  // PUBCOMP of nothing: no answer is defined (MQTT 5 §4.3.3)
+      session_.window.pubcomp(ack.packet_id);
+      break;
   }
+  if (session_.queue) pump_queue();
+  if (replays_) send_replay();
+  return true;
+}
+
+bool Connection::on_pubrel(std::uint16_t packet_id) {
+  if (session_.kept) {
+    shard_.send(session_.kept->home, ReleaseId{*session_.kept, ref_, packet_id});
+    return true;
+  }
+  const bool known = session_.received && session_.received->erase(packet_id);
+  machine_.ack({mqtt::PacketType::pubcomp,
+                packet_id,
+                known ? Reason::success : Reason::packet_identifier_not_found,
+                {}},
+               shard_.answers_);
+  return true;
 }
 
 // ---- SUBSCRIBE, UNSUBSCRIBE
 
-Reason Connection::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_t identifier) {
+Reason Connection::check_entry(const mqtt::SubscribeEntry& entry) const {
   if (topic::check_filter(entry.filter) != topic::Fault::none) return Reason::topic_filter_invalid;
   if (!topic::split_shared(entry.filter).name.empty()) {
     return Reason::shared_subscriptions_not_supported;
   }
-  if (session_.filters.size() >= limits::subscriptions_per_session &&
-      !shard_.is_subscribed(*this, entry.filter)) {
-    return Reason::quota_exceeded;
-  }
+  return Reason::success;
+}
+
+topic::Options Connection::options_of(const mqtt::SubscribeEntry& entry,
+                                      std::uint32_t identifier) const {
   topic::Options options;
   options.qos = std::min(entry.qos, shard_.profile_.maximum_qos) & 3U;
   options.no_local = entry.no_local;
   options.retain_as_published = entry.retain_as_published;
   options.retain_handling = entry.retain_handling & 3U;
   options.identifier = identifier;
-  shard_.subscribe(*this, entry.filter, options);
+  return options;
+}
+
+namespace {
+
+// Whether a SUBSCRIBE is to be answered with what is retained (MQTT 5 §3.8.3.1).
+bool wants_retained(const topic::Options& options, bool existed) {
+  return options.retain_handling == 0 || (options.retain_handling == 1 && !existed);
+}
+
+}  // namespace
+
+Reason Connection::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_t identifier,
+                                 Replay& replay) {
+  if (const Reason reason = check_entry(entry); reason != Reason::success) return reason;
+  if (session_.filters.size() >= limits::subscriptions_per_session &&
+      !shard_.is_subscribed(*this, entry.filter)) {
+    return Reason::quota_exceeded;
+  }
+  const topic::Options options = options_of(entry, identifier);
+  const Shard::Subscribed subscribed = shard_.subscribe(*this, entry.filter, options);
+  if (shard_.profile_.retain_available && wants_retained(options, subscribed.existed)) {
+    replay.filters.push_back({std::string(entry.filter),
+                              options,
+                              shard_.seen(),
+                              {},
+                              subscribed.fresh,
+                              shard_.interest_sent_});
+  }
   return static_cast<Reason>(options.qos);
 }
 
 bool Connection::on_subscribe(const mqtt::Subscribe& subscribe) {
-  mqtt::SubscribeAck& ack = shard_.subscribe_ack_;
+  const bool too_many = subscribe.entries.size() > limits::subscriptions_per_packet;
+  if (session_.kept && !too_many) return subscribe_kept(subscribe);
+  Replay replay;
+  mqtt::SubscribeAck& ack = replay.ack;
   ack.type = mqtt::PacketType::suback;
   ack.packet_id = subscribe.packet_id;
-  ack.reasons.clear();
-  const bool too_many = subscribe.entries.size() > limits::subscriptions_per_packet;
   for (const mqtt::SubscribeEntry& entry : subscribe.entries) {
     const Reason reason =
-        too_many ? Reason::quota_exceeded : subscribe_one(entry, subscribe.identifier);
+        too_many ? Reason::quota_exceeded : subscribe_one(entry, subscribe.identifier, replay);
     if (reason >= Reason::unspecified_error) {
       shard_.counters_.add(Count::subscribe_refused);
       // 3.1 has no way to say no to one filter.
@@ -171,8 +259,83 @@ bool Connection::on_subscribe(const mqtt::Subscribe& subscribe) {
     }
     ack.reasons.push_back(reason);
   }
-  shard_.suback(*this, ack);
+  expect_replay(replay);
+  shard_.suback(*this, std::move(replay));
   return state_ == State::established;
+}
+
+// The home of the session writes it down; its answer is changed().
+bool Connection::subscribe_kept(const mqtt::Subscribe& subscribe) {
+  Change change;
+  change.session = *session_.kept;
+  change.connection = ref_;
+  change.packet_id = subscribe.packet_id;
+  for (const mqtt::SubscribeEntry& each : subscribe.entries) {
+    Change::Entry& entry = change.entries.emplace_back();
+    entry.filter = each.filter;
+    entry.options = options_of(each, subscribe.identifier);
+    entry.reason = check_entry(each);
+  }
+  shard_.send(session_.kept->home, std::move(change));
+  return true;
+}
+
+bool Connection::unsubscribe_kept(const mqtt::Unsubscribe& unsubscribe) {
+  Change change;
+  change.session = *session_.kept;
+  change.connection = ref_;
+  change.packet_id = unsubscribe.packet_id;
+  change.subscribe = false;
+  for (const std::string_view filter : unsubscribe.filters) {
+    Change::Entry& entry = change.entries.emplace_back();
+    entry.filter = filter;
+    if (topic::check_filter(filter) != topic::Fault::none) {
+      entry.reason = Reason::topic_filter_invalid;
+    }
+  }
+  shard_.send(session_.kept->home, std::move(change));
+  return true;
+}
+
+void Connection::changed(Change& change) {
+  if (state_ != State::established) return;
+  Replay replay;
+  mqtt::SubscribeAck& ack = replay.ack;
+  ack.type = change.subscribe ? mqtt::PacketType::suback : mqtt::PacketType::unsuback;
+  ack.packet_id = change.packet_id;
+  for (Change::Entry& entry : change.entries) {
+    ack.reasons.push_back(entry.reason);
+    const bool refused = entry.reason >= Reason::unspecified_error;
+    if (!change.subscribe) {
+      if (!refused) shard_.unsubscribe(*this, entry.filter);
+      continue;
+    }
+    if (refused) {
+      shard_.counters_.add(Count::subscribe_refused);
+      if (machine_.version() == mqtt::Version::v31) {
+        disconnect(entry.reason, "a filter is refused", Count::disconnects_refused);
+        return;
+      }
+      continue;
+    }
+    ack.reasons.back() = static_cast<Reason>(entry.options.qos);
+    const Shard::Subscribed here = shard_.subscribe(*this, entry.filter, entry.options);
+    if (!shard_.profile_.retain_available || !wants_retained(entry.options, entry.existed))
+      continue;
+    replay.filters.push_back({std::move(entry.filter), entry.options, shard_.seen(),
+                              entry.fresh ? change.live_from : change.seen, here.fresh,
+                              shard_.interest_sent_});
+  }
+  if (!change.subscribe) return suback(ack);
+  expect_replay(replay);
+  shard_.suback(*this, std::move(replay));
+}
+
+// From now on topics that arrive live are noted.
+void Connection::expect_replay(const Replay& replay) {
+  if (replay.filters.empty()) return;
+  if (!replays_) replays_ = std::make_unique<Replays>();
+  ++replays_->subscribing;
 }
 
 void Connection::suback(const mqtt::SubscribeAck& ack) {
@@ -183,6 +346,7 @@ void Connection::suback(const mqtt::SubscribeAck& ack) {
 }
 
 bool Connection::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
+  if (session_.kept) return unsubscribe_kept(unsubscribe);
   mqtt::SubscribeAck& ack = shard_.subscribe_ack_;
   ack.type = mqtt::PacketType::unsuback;
   ack.packet_id = unsubscribe.packet_id;

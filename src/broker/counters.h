@@ -13,6 +13,8 @@ enum class Count : std::uint8_t {
   connections,    // gauge
   subscriptions,  // gauge
   filters,        // gauge
+  sessions,       // gauge
+  queued,         // gauge
   connects,
   connect_refused_identity,
   connect_refused_protocol,
@@ -29,8 +31,10 @@ enum class Count : std::uint8_t {
   disconnects_shutdown,
   received_qos0,
   received_qos1,
+  received_qos2,
   sent_qos0,
   sent_qos1,
+  sent_qos2,
   mailed,
   dropped_slow_subscriber,
   dropped_queue_full,
@@ -40,9 +44,15 @@ enum class Count : std::uint8_t {
   publish_refused_retain,
   publish_refused_reserved,
   publish_refused_topic,
+  publish_refused_quota,
   subscribe_refused,
   wills_published,
-  sessions_not_kept,
+  sessions_resumed,
+  sessions_expired,
+  queue_refused,
+  duplicates,
+  retained_stored,
+  retained_sent,
   publisher_pauses,
   turns,
   reads,

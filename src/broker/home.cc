@@ -5,20 +5,21 @@ namespace gnomon::broker {
 void Home::grant(Held& held, const ConnectionRef& to, std::vector<Addressed>& out) {
   held.holder = to;
   held.evicting = false;
-  out.push_back({to.shard, Grant{to, ++generation_}});
+  out.push_back({to.shard, Grant{to, ++generation_, false, nullptr}});
 }
 
-void Home::claim(const Claim& claim, std::vector<Addressed>& out) {
-  auto [it, fresh] = held_.try_emplace(claim.client_id);
+void Home::claim(const std::string& client_id, const ConnectionRef& connection,
+                 std::vector<Addressed>& out) {
+  auto [it, fresh] = held_.try_emplace(client_id);
   Held& held = it->second;
-  if (fresh) return grant(held, claim.connection, out);
+  if (fresh) return grant(held, connection, out);
   if (held.evicting) {
     out.push_back({held.claimant.shard, Deny{held.claimant, mqtt::Reason::server_busy}});
   } else {
     held.evicting = true;
     out.push_back({held.holder.shard, Evict{held.holder}});
   }
-  held.claimant = claim.connection;
+  held.claimant = connection;
 }
 
 void Home::release(const std::string& client_id, const ConnectionRef& connection,

@@ -23,9 +23,13 @@ struct Addressed {
 // assumed of the order of mail.
 class Home {
  public:
+  // Generations grow from here: above those of earlier runs.
+  void begin_at(Generation generation) { generation_ = generation; }
+
   // Both append what must be sent. Grants are for the caller to hold back until what it wrote for
   // them is durable.
-  void claim(const Claim& claim, std::vector<Addressed>& out);
+  void claim(const std::string& client_id, const ConnectionRef& connection,
+             std::vector<Addressed>& out);
   // The connection, to which the id was granted, has ended.
   void release(const std::string& client_id, const ConnectionRef& connection,
                std::vector<Addressed>& out);

@@ -19,10 +19,17 @@ const T* only(const std::vector<Addressed>& mail, ShardId to) {
   return std::get_if<T>(&mail[0].mail);
 }
 
+Claim claim_of(const std::string& client_id, const ConnectionRef& connection) {
+  Claim claim;
+  claim.client_id = client_id;
+  claim.connection = connection;
+  return claim;
+}
+
 TEST_CASE("a free client id is granted at once, each time with a higher generation") {
   Home home;
   std::vector<Addressed> out;
-  home.claim({"lamp", ref(2, 7), {}}, out);
+  home.claim("lamp", ref(2, 7), out);
   const auto* first = only<Grant>(out, 2);
   REQUIRE(first != nullptr);
   CHECK(first->connection == ref(2, 7));
@@ -31,7 +38,7 @@ TEST_CASE("a free client id is granted at once, each time with a higher generati
   home.release("lamp", ref(2, 7), out);
   CHECK(out.empty());
   CHECK(home.size() == 0);
-  home.claim({"lamp", ref(0, 1), {}}, out);
+  home.claim("lamp", ref(0, 1), out);
   REQUIRE(only<Grant>(out, 0) != nullptr);
   CHECK(only<Grant>(out, 0)->generation > generation);
 }
@@ -39,9 +46,9 @@ TEST_CASE("a free client id is granted at once, each time with a higher generati
 TEST_CASE("a holder is evicted first, and the claimant granted on its release") {
   Home home;
   std::vector<Addressed> out;
-  home.claim({"lamp", ref(0, 1), {}}, out);
+  home.claim("lamp", ref(0, 1), out);
   out.clear();
-  home.claim({"lamp", ref(1, 2), {}}, out);
+  home.claim("lamp", ref(1, 2), out);
   REQUIRE(only<Evict>(out, 0) != nullptr);
   out.clear();
   home.release("lamp", ref(0, 1), out);
@@ -52,10 +59,10 @@ TEST_CASE("a holder is evicted first, and the claimant granted on its release") 
 TEST_CASE("a newer claim makes the one that waits void") {
   Home home;
   std::vector<Addressed> out;
-  home.claim({"lamp", ref(0, 1), {}}, out);
-  home.claim({"lamp", ref(1, 2), {}}, out);
+  home.claim("lamp", ref(0, 1), out);
+  home.claim("lamp", ref(1, 2), out);
   out.clear();
-  home.claim({"lamp", ref(2, 3), {}}, out);
+  home.claim("lamp", ref(2, 3), out);
   REQUIRE(only<Deny>(out, 1) != nullptr);
   out.clear();
   home.release("lamp", ref(0, 1), out);
@@ -65,7 +72,7 @@ TEST_CASE("a newer claim makes the one that waits void") {
 TEST_CASE("a release of somebody who does not hold the id changes nothing") {
   Home home;
   std::vector<Addressed> out;
-  home.claim({"lamp", ref(0, 1), {}}, out);
+  home.claim("lamp", ref(0, 1), out);
   out.clear();
   home.release("lamp", ref(0, 2), out);
   home.release("other", ref(0, 1), out);
@@ -103,7 +110,7 @@ TEST_CASE("model: one holder at most, every claim answered, in any order of mail
         c.state = Connection::gone_claiming;
       } else if (c.state == Connection::established) {
         c.state = Connection::gone;
-        to_home[shard].push_back(Release{c.id, ref(static_cast<ShardId>(shard), index)});
+        to_home[shard].push_back(Release{c.id, ref(static_cast<ShardId>(shard), index), false, {}});
       }
     };
     const auto step_shard = [&](int shard) {
@@ -115,7 +122,7 @@ TEST_CASE("model: one holder at most, every claim answered, in any order of mail
         highest[c.id] = grant->generation;
         if (c.state == Connection::gone_claiming) {
           c.state = Connection::gone;
-          to_home[shard].push_back(Release{c.id, grant->connection});
+          to_home[shard].push_back(Release{c.id, grant->connection, false, {}});
         } else {
           REQUIRE(c.state == Connection::claiming);
           c.state = Connection::established;
@@ -135,7 +142,8 @@ TEST_CASE("model: one holder at most, every claim answered, in any order of mail
       Mail mail = std::move(to_home[shard].front());
       to_home[shard].pop_front();
       out.clear();
-      if (auto* claim = std::get_if<Claim>(&mail)) home.claim(*claim, out);
+      if (auto* claim = std::get_if<Claim>(&mail))
+        home.claim(claim->client_id, claim->connection, out);
       if (auto* release = std::get_if<Release>(&mail)) {
         home.release(release->client_id, release->connection, out);
       }
@@ -159,7 +167,7 @@ TEST_CASE("model: one holder at most, every claim answered, in any order of mail
         const int shard = static_cast<int>(random.below(shards));
         const std::string id(1, static_cast<char>('a' + random.below(3)));
         connections[{shard, next}] = {id, Connection::claiming};
-        to_home[shard].push_back(Claim{id, ref(static_cast<ShardId>(shard), next), {}});
+        to_home[shard].push_back(claim_of(id, ref(static_cast<ShardId>(shard), next)));
         ++next;
       } else if (what < 5 && !connections.empty()) {
         auto it = connections.begin();

@@ -1,6 +1,9 @@
 #include "broker/mail.h"
 
+#include <type_traits>
 #include <utility>
+
+#include "broker/delivery.h"
 
 namespace gnomon::broker {
 
@@ -9,11 +12,12 @@ namespace {
 constexpr std::size_t free_blocks_max = 8;
 }  // namespace
 
+template <class Letter>
 Block& Outbox::filling() {
   if (!lane_.empty()) {
-    if (auto* data = std::get_if<Data>(&lane_.back());
-        data != nullptr && data->block->messages.size() < limits::mail_block_bytes) {
-      return *data->block;
+    if (auto* last = std::get_if<Letter>(&lane_.back());
+        last != nullptr && last->block->entries.size() < limits::mail_block_bytes) {
+      return *last->block;
     }
   }
   std::unique_ptr<Block> block;
@@ -24,13 +28,16 @@ Block& Outbox::filling() {
     free_blocks_.pop_back();
   }
   Block& filled = *block;
-  lane_.emplace_back(Data{std::move(block)});
-  block_messages_.push_back(0);
+  lane_.emplace_back(Letter{std::move(block)});
+  if (std::is_same_v<Letter, Data>) block_messages_.push_back(0);
   return filled;
 }
+template Block& Outbox::filling<Deliveries>();
 
-void Outbox::send_message(const message::Message& message) {
-  message::encode(message, filling().messages);
+void Outbox::send_message(const message::Message& message, const Forwarded* forwarded, bool kept) {
+  Block& block = filling<Data>();
+  append_message(message, forwarded, block.entries);
+  block.wants_kept |= kept;
   ++block_messages_.back();
   ++sent_;
   ++waiting_messages_;
@@ -40,8 +47,9 @@ void Outbox::credit(std::unique_ptr<Block> block) {
   ++credits_;
   // A block that one huge message has blown up is not worth keeping.
   if (free_blocks_.size() < free_blocks_max &&
-      block->messages.capacity() <= 2 * limits::mail_block_bytes) {
-    block->messages.clear();
+      block->entries.capacity() <= 2 * limits::mail_block_bytes) {
+    block->entries.clear();
+    block->wants_kept = false;
     free_blocks_.push_back(std::move(block));
   }
 }
@@ -49,9 +57,12 @@ void Outbox::credit(std::unique_ptr<Block> block) {
 void Outbox::flush() {
   batch_.swap(express_);
   while (!lane_.empty()) {
-    if (std::holds_alternative<Data>(lane_.front())) {
+    const bool data = std::holds_alternative<Data>(lane_.front());
+    if (data || std::holds_alternative<Deliveries>(lane_.front())) {
       if (credits_ == 0) break;
       --credits_;
+    }
+    if (data) {
       waiting_messages_ -= block_messages_.front();
       block_messages_.pop_front();
     }

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -14,6 +16,8 @@
 #include "mqtt/types.h"
 #include "partition/slots.h"
 #include "runtime/mailbox.h"
+#include "store/store.h"
+#include "topic/index.h"
 #include "topic/interest.h"
 
 namespace gnomon::broker {
@@ -29,32 +33,67 @@ struct ConnectionRef {
   bool operator==(const ConnectionRef&) const = default;
 };
 
-// Grows with every claim of a slot's client ids. 0: none.
+// Grows with every claim of a slot's client ids, over restarts too. 0: none.
 using Generation = std::uint64_t;
+
+// A message that a slot has promised to pass on (QoS 2, wills), and passes on again after a
+// restart: who takes it records the highest sequence taken from that slot and drops what is not
+// above it.
+struct Forwarded {
+  partition::SlotId slot;
+  std::uint64_t sequence = 0;
+};
+
+// A persistent session as its connection's shard names it to the session's home.
+struct SessionRef {
+  ShardId home = 0;           // whose keeper has it
+  std::uint32_t index = 0;    // in the keeper's table
+  Generation generation = 0;  // of the connection that uses it; another one's mail is dropped
+};
 
 // ---- messages (data: needs a credit)
 
-// Encoded messages, one behind the other. Belongs to the shard that filled it; the target returns
-// it with Credit, so its memory is reused without a lock.
+// Messages or deliveries (delivery.h), encoded, one behind the other. Belongs to the shard that
+// filled it; the target returns it with Credit, so its memory is reused without a lock.
 struct Block {
-  Buffer messages;
+  Buffer entries;
+  bool wants_kept = false;  // answer with Kept when what must be durable of it is
 };
 struct Data {
   std::unique_ptr<Block> block;
 };
+// For connections of the target: what their homes send them.
+struct Deliveries {
+  std::unique_ptr<Block> block;
+};
+// Of all messages that the target of this mail has sent here, those up to `position` are durable
+// where they must be, but for the refused ones.
+struct Kept {
+  struct Refused {
+    std::uint64_t position;
+    mqtt::Reason reason;
+  };
+  std::uint64_t position = 0;
+  std::vector<Refused> refused;
+};
 
 // ---- interest (control)
 
-// The sender's own subscriptions of a filter went 0→1 or 1→0. `sequence` grows with each change.
+// The sender's own subscriptions of a filter went 0→1 or 1→0: those of its connections, or those of
+// its keeper's sessions. `sequence` grows with each change.
 struct InterestChange {
   std::uint64_t sequence = 0;
   bool wanted = false;
+  bool kept = false;       // of its keeper
+  bool barrier = false;    // nothing changes: only the acknowledgement is wanted
   std::uint64_t hash = 0;  // of an exact filter
   std::string wildcard;    // else the filter itself
 };
-// All changes up to `sequence` are in force here.
+// All changes up to `sequence` are in force here: from message `next_message` of the sender on.
+// What it published before is handed over, to every shard.
 struct InterestAck {
   std::uint64_t sequence = 0;
+  std::uint64_t next_message = 0;
 };
 
 // ---- who holds a client id (control; home = the slot of the client id)
@@ -62,11 +101,21 @@ struct InterestAck {
 struct Claim {
   std::string client_id;
   ConnectionRef connection;
-  std::string will;  // encoded; empty: none. Recorded durably before the grant.
+  bool clean_start = true;
+  std::uint32_t expiry_seconds = 0;  // of the session, after the connection; 0: clean
+  std::uint16_t receive_maximum = 65535;
+  std::string will;  // records::Will; empty: none. Recorded durably before the grant.
+};
+// What a connection gets of its persistent session.
+struct KeptGrant {
+  std::uint32_t session = 0;
+  std::vector<std::pair<std::string, topic::Options>> subscriptions;
 };
 struct Grant {
   ConnectionRef connection;
   Generation generation = 0;
+  bool session_present = false;
+  std::unique_ptr<KeptGrant> kept;  // null: a clean session
 };
 // The claim is refused: a newer one came first, or the store refuses.
 struct Deny {
@@ -78,10 +127,112 @@ struct Deny {
 struct Evict {
   ConnectionRef connection;
 };
-// The connection has ended: 0x8E was written, its will is published.
+// The connection has ended: 0x8E was written, what it published is on its way.
 struct Release {
   std::string client_id;
   ConnectionRef connection;
+  bool publish_will = false;
+  std::optional<std::uint32_t> expiry_seconds;  // DISCONNECT said another one
+};
+
+// ---- between a connection and its persistent session (control)
+
+// CONNACK is written: deliver.
+struct Opened {
+  SessionRef session;
+};
+// SUBSCRIBE or UNSUBSCRIBE, and its answer.
+struct Change {
+  struct Entry {
+    std::string filter;
+    topic::Options options;
+    mqtt::Reason reason = mqtt::Reason::success;  // ≥ 0x80: refused, and kept for the answer
+    bool existed = false;                         // answer: it was subscribed before
+    bool fresh = false;                           // answer: nobody else at home wanted the filter
+  };
+  SessionRef session;
+  ConnectionRef connection;
+  std::uint16_t packet_id = 0;
+  bool subscribe = true;
+  bool answered = false;
+  std::uint64_t interest = 0;  // answer: the number of the home's last change for it
+  std::vector<Entry> entries;
+  // Answer: see Replay::live_others, for entries that are not fresh and for those that are.
+  std::vector<std::uint64_t> seen, live_from;
+};
+struct Acks {
+  struct Item {
+    SessionRef session;
+    std::uint16_t packet_id;
+    mqtt::PacketType type;  // puback, pubrec, pubcomp
+    bool failed;            // its reason is 0x80 or above
+  };
+  std::vector<Item> items;
+};
+// A QoS 2 PUBLISH of the session's client, answered by a Delivery that settles the ticket.
+struct Receive {
+  SessionRef session;
+  ConnectionRef connection;
+  std::uint16_t packet_id = 0;
+  std::uint64_t ticket = 0;
+  Buffer message;  // encoded
+};
+// Its PUBREL, answered by a Delivery.
+struct ReleaseId {
+  SessionRef session;
+  ConnectionRef connection;
+  std::uint16_t packet_id = 0;
+};
+
+// A retained message for a new subscription of the session.
+struct Replayed {
+  SessionRef session;
+  std::uint8_t qos = 1;
+  std::uint32_t identifier = 0;
+  Buffer message;  // encoded
+};
+
+// ---- answers of the pool
+
+// A piece of a queue, in order.
+struct Page {
+  struct Entry {
+    std::uint64_t sequence;
+    std::string value;  // records::Entry
+    std::string body;   // if the entry names one
+  };
+  std::uint32_t session = 0;  // in the keeper's table
+  std::uint64_t number = 0;   // the session's: another one may have its place by now
+  std::uint64_t request = 0;
+  std::uint64_t read_to = 0;    // all below it that is stored is here
+  store::Sequence written = 0;  // what was applied when it was read
+  std::vector<Entry> entries;
+  bool damaged = false;
+};
+
+// Asks a keeper for what is retained in its slots; answered by RetainedPages.
+struct RetainedRequest {
+  ConnectionRef connection;
+  std::uint64_t request = 0;
+  std::shared_ptr<const std::vector<std::string>> filters;
+  std::size_t filter = 0;  // where to begin: see RetainedPage
+  int slot = 0;
+  std::string after;
+};
+struct RetainedPage {
+  struct Entry {
+    std::size_t filter;  // which one it matches
+    std::uint64_t run;
+    std::string message;  // encoded
+  };
+  ConnectionRef connection;
+  std::uint64_t request = 0;
+  ShardId from = 0;
+  std::vector<Entry> entries;
+  // Go on with this filter, in this slot, behind this key. All filters done: that was all.
+  std::size_t filter = 0;
+  int slot = 0;
+  std::string after;
 };
 
 // ---- from the acceptor
@@ -94,8 +245,9 @@ struct Credit {
   std::unique_ptr<Block> block;
 };
 
-using Mail = std::variant<Data, InterestChange, InterestAck, Claim, Grant, Deny, Evict, Release,
-                          Adopt, Credit>;
+using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Claim, Grant, Deny,
+                          Evict, Release, Opened, Change, Acks, Receive, ReleaseId, Replayed, Page,
+                          RetainedRequest, RetainedPage, Adopt, Credit>;
 
 struct Envelope {
   ShardId from = 0;
@@ -113,7 +265,10 @@ class Outbox {
   Outbox(ShardId from, ShardMailbox& target) : from_(from), target_(target) {}
 
   void send(Mail mail) { lane_.push_back(std::move(mail)); }
-  void send_message(const message::Message& message);
+  // The message's position in the lane is sent() afterwards. `kept`: the target answers with Kept.
+  void send_message(const message::Message& message, const Forwarded* forwarded, bool kept);
+  // To be delivered to a connection of the target.
+  Buffer& delivery() { return filling<Deliveries>().entries; }
   void send_credit(std::unique_ptr<Block> block) {
     express_.push_back({from_, Credit{std::move(block)}});
   }
@@ -131,6 +286,7 @@ class Outbox {
   [[nodiscard]] std::uint64_t handed_over() const { return sent_ - waiting_messages_; }
 
  private:
+  template <class Letter>
   Block& filling();
 
   ShardId from_;
@@ -140,7 +296,7 @@ class Outbox {
   std::vector<std::unique_ptr<Block>> free_blocks_;
   int credits_ = limits::mail_credits;
   std::uint64_t sent_ = 0, waiting_messages_ = 0;
-  std::deque<std::uint32_t> block_messages_;  // messages in each block that waits in the lane
+  std::deque<std::uint32_t> block_messages_;  // messages in each Data that waits in the lane
 };
 
 }  // namespace gnomon::broker

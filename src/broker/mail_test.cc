@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "broker/delivery.h"
 #include "runtime/sim.h"
 
 namespace gnomon::broker {
@@ -29,19 +30,19 @@ struct Pair {
 
 TEST_CASE("messages of a turn travel in one block, in front of control mail sent after them") {
   Pair pair;
-  pair.outbox.send_message(sample("one"));
-  pair.outbox.send_message(sample("two"));
+  pair.outbox.send_message(sample("one"), nullptr, false);
+  pair.outbox.send_message(sample("two"), nullptr, false);
   pair.outbox.send(InterestAck{5});
-  pair.outbox.send_message(sample("three"));
+  pair.outbox.send_message(sample("three"), nullptr, false);
   pair.outbox.flush();
   const auto mail = pair.take();
   REQUIRE(mail.size() == 3);
   CHECK(mail[0].from == 3);
   const auto& block = *std::get<Data>(mail[0].mail).block;
-  const auto first = message::decode(block.messages.view());
-  REQUIRE(first.ok());
-  CHECK(as_text(first->message.payload) == "one");
-  CHECK(message::decode(block.messages.view().subspan(first->size)).ok());
+  ByteView rest = block.entries.view();
+  CHECK(as_text(take_message(rest).message.payload) == "one");
+  CHECK(as_text(take_message(rest).message.payload) == "two");
+  CHECK(rest.empty());
   CHECK(std::get<InterestAck>(mail[1].mail).sequence == 5);
   CHECK(std::holds_alternative<Data>(mail[2].mail));
   CHECK(pair.outbox.handed_over() == 3);
@@ -50,11 +51,11 @@ TEST_CASE("messages of a turn travel in one block, in front of control mail sent
 TEST_CASE("data stops when the credits are out; credits themselves never wait") {
   Pair pair;
   for (int i = 0; i < limits::mail_credits; ++i) {
-    pair.outbox.send_message(sample("x"));
+    pair.outbox.send_message(sample("x"), nullptr, false);
     pair.outbox.flush();
   }
   CHECK_FALSE(pair.outbox.blocked());
-  pair.outbox.send_message(sample("late"));
+  pair.outbox.send_message(sample("late"), nullptr, false);
   pair.outbox.send(InterestAck{1});
   CHECK(pair.outbox.blocked());
   const auto sent = pair.outbox.sent();
@@ -81,7 +82,7 @@ TEST_CASE("data stops when the credits are out; credits themselves never wait") 
 TEST_CASE("a full block is followed by another") {
   Pair pair;
   const std::string big(limits::mail_block_bytes / 2, 'x');
-  for (int i = 0; i < 4; ++i) pair.outbox.send_message(sample(big));
+  for (int i = 0; i < 4; ++i) pair.outbox.send_message(sample(big), nullptr, false);
   pair.outbox.flush();
   CHECK(pair.take().size() == 2);
 }

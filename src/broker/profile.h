@@ -1,6 +1,7 @@
 // Profile: what the broker offers, and announces in CONNACK.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "base/limits.h"
@@ -11,10 +12,13 @@ namespace gnomon::broker {
 // One object per server, the same for all shards. What is false or 0 here is refused with its
 // reason, never ignored.
 struct Profile {
-  std::uint8_t maximum_qos = 1;  // of PUBLISHes; subscriptions are granted at most it
-  bool retain_available = false;
+  std::uint8_t maximum_qos = 2;  // of PUBLISHes; subscriptions are granted at most it
+  bool retain_available = true;
   bool shared_subscription_available = false;
-  std::uint32_t session_expiry_max_seconds = 0;
+  std::uint32_t session_expiry_max_seconds = limits::session_expiry_max_seconds;
+  std::uint64_t queue_messages_max = limits::session_messages_max;  // of one session
+  std::uint64_t queue_bytes_max = limits::session_bytes_max;
+  std::chrono::milliseconds will_grace = limits::will_grace;
   bool local = true;  // loopback connections are the principal `local`
   mqtt::Settings mqtt{.packet_bytes_max = limits::packet_bytes_max,
                       .connect_bytes_max = limits::connect_bytes_max,

@@ -80,15 +80,23 @@ class Blocking {
   Buffer rest_;
 };
 
+// The store is durable at once.
+class NoSyncer final : public partition::Syncer {
+ public:
+  void request() override {}
+};
+
 // Shards with their own threads, and an acceptor.
 class Threads {
  public:
   explicit Threads(int count) : network_(runtime::make_epoll_network(monotonic_, wall_)) {
     control_ = network_->make_loop();
+    pool_ = std::make_unique<runtime::LoopPool>(*control_);
     for (int i = 0; i < count; ++i) {
       loops_.push_back(network_->make_loop());
       shards_.push_back(std::make_unique<Shard>(
-          Shard::Setup{static_cast<ShardId>(i), 42, profile_, *loops_.back(), *store_, random_}));
+          Shard::Setup{static_cast<ShardId>(i), count, 42, 1, profile_, *loops_.back(), *store_,
+                       syncer_, *pool_, random_, [](const Error&) {}}));
     }
     for (auto& shard : shards_) shard->join(shards_);
     listener_ = std::move(*control_->listen({"127.0.0.1", 0}, [this](auto accepted) {
@@ -124,6 +132,8 @@ class Threads {
   SystemRandom random_;
   Profile profile_;
   std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  NoSyncer syncer_;
+  std::unique_ptr<runtime::LoopPool> pool_;
   std::unique_ptr<runtime::Network> network_;
   std::unique_ptr<runtime::Loop> control_;
   std::vector<std::unique_ptr<runtime::Loop>> loops_;

@@ -33,7 +33,11 @@ void Routes::clear() {
   for (std::size_t i = 0; i < used_; ++i) {
     Route& route = routes_[i];
     route.targets.clear();
+    route.online.clear();
+    route.kept.clear();
     if (route.targets.capacity() > targets_kept) route.targets = {};
+    if (route.online.capacity() > targets_kept) route.online = {};
+    if (route.kept.capacity() > targets_kept) route.kept = {};
   }
   std::fill(table_.begin(), table_.end(), 0U);
   used_ = 0;

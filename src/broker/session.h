@@ -7,21 +7,24 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "broker/mail.h"
 #include "mqtt/window.h"
 #include "topic/index.h"
 
 namespace gnomon::broker {
 
-// A QoS 1 message that waits for room in the receiver's window.
+// A QoS 1 or 2 message that waits for room in the receiver's window.
 struct Queued {
   Buffer message;  // encoded
   std::vector<std::uint32_t> identifiers;
+  std::uint8_t qos = 1;
   bool retain = false;  // as it will be sent
 };
 
 // Session: the subscriptions of a client, what is in flight to it and what waits.
-// This one is clean: its home is the shard of its connection, and it ends with it, so nothing is
-// kept to be sent again: a packet in flight is only its id.
+// A clean one ends with its connection, so nothing is kept to be sent again: a packet in flight is
+// only its id. Of a persistent one (`kept`) only the subscriptions are here, for what is published
+// with QoS 0; the rest is at its home (keeper.h).
 // Owner: its connection. Empty members hold no memory.
 struct Session {
   struct Queue {
@@ -30,7 +33,9 @@ struct Session {
   };
   std::vector<topic::SubscriptionIndex::Filter*> filters;
   mqtt::SendWindow window;
-  std::unique_ptr<Queue> queue;  // null: empty
+  std::unique_ptr<Queue> queue;                 // null: empty
+  std::unique_ptr<mqtt::ReceivedIds> received;  // QoS 2 PUBLISHes from the client; null: none
+  std::unique_ptr<SessionRef> kept;             // null: a clean session
 };
 
 }  // namespace gnomon::broker

@@ -2,9 +2,11 @@
 #include "broker/shard.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/limits.h"
+#include "topic/topic.h"
 
 namespace gnomon::broker {
 
@@ -18,7 +20,15 @@ Shard::Shard(const Setup& setup)
       index_(setup.seed),
       interest_(setup.seed),
       routes_(setup.seed),
-      homes_(setup.store) {
+      // Ids name their shard, and no id is 0.
+      next_message_id_((std::uint64_t{setup.id} << source_shift) + 1),
+      syncer_(setup.syncer),
+      pool_(setup.pool),
+      store_(setup.store),
+      run_(setup.run),
+      on_broken_(setup.on_broken),
+      keeper_({setup.id, setup.shards, setup.run, setup.seed, setup.profile, setup.store, *this,
+               counters_}) {
   loop_.set_turn_handler(this);
 }
 
@@ -28,40 +38,74 @@ void Shard::join(std::span<const std::unique_ptr<Shard>> shards) {
   for (const auto& shard : shards) {
     outboxes_.push_back(shard.get() == this ? nullptr
                                             : std::make_unique<Outbox>(id_, shard->mailbox()));
+    mailboxes_.push_back(&shard->mailbox());
   }
-  interest_acked_.resize(shards.size());
-  ack_due_.resize(shards.size());
+  peers_.resize(shards.size());
   handovers_.resize(shards.size());
+  waiting_kept_.resize(shards.size());
+  acks_.resize(shards.size());
+}
+
+// What the sessions of this shard's keeper want, without mail: nobody runs yet.
+void Shard::introduce(std::span<const std::unique_ptr<Shard>> shards) {
+  keeper_.each_filter([&](const std::string& filter) {
+    const bool wildcard = topic::has_wildcard(filter);
+    const auto owner = static_cast<topic::OwnerId>(id_ + limits::shards_max);
+    for (const auto& shard : shards) {
+      if (shard.get() == this) continue;
+      if (wildcard) {
+        shard->interest_.add_wildcard(filter, owner);
+      } else {
+        shard->interest_.add_exact(topic::exact_hash(filter, seed_), owner);
+      }
+    }
+  });
+  keeper_.forget_loaded();
+}
+
+void Shard::resume() {
+  keeper_.resume();
+  keeper_.commit();
+  flush_outboxes();
 }
 
 // ---- turns
 
 bool Shard::on_turn() {
+  send_late_releases();
+  send_interest_acks();
   mailbox_.take(mail_);
   for (Envelope& envelope : mail_) handle(envelope);
   mail_.clear();
-  for (std::size_t shard = 0; shard < ack_due_.size(); ++shard) {
-    if (ack_due_[shard] == 0) continue;
-    send(static_cast<ShardId>(shard), InterestAck{std::exchange(ack_due_[shard], 0)});
-  }
   for (const ConnectionRef& ref : std::exchange(doomed_, {})) {
     if (Connection* connection = find(ref)) connection->end_slow();
   }
-  // Mail to oneself and what home decides may cause more of both; each claim ends after a few.
+  // Mail to oneself and what the keeper decides may cause more of both; each ends after a few.
   do {
+    flush_acks(id_);
     self_batch_.swap(self_mail_);
     for (Envelope& envelope : self_batch_) handle(envelope);
     self_batch_.clear();
-    homes_.commit(home_mail_);
-    for (Addressed& addressed : home_mail_) send(addressed.to, std::move(addressed.mail));
-    home_mail_.clear();
-  } while (!self_mail_.empty());
+    report_lanes();
+    keeper_.commit();
+  } while (!self_mail_.empty() || !keeper_.idle());
+  arm_expiry();
+  for (std::size_t shard = 0; shard < acks_.size(); ++shard) {
+    flush_acks(static_cast<ShardId>(shard));
+  }
   flush_outboxes();
+  ready_interest_acks();
+  ready_releases_.insert(ready_releases_.end(), std::make_move_iterator(late_releases_.begin()),
+                         std::make_move_iterator(late_releases_.end()));
+  late_releases_.clear();
   retired_.clear();
   return has_mail();
 }
 
-bool Shard::has_mail() const { return !mailbox_.empty() || !self_mail_.empty() || mail_out_; }
+bool Shard::has_mail() const {
+  return !mailbox_.empty() || !self_mail_.empty() || mail_out_ || !late_releases_.empty() ||
+         acks_due_ || ((!ready_releases_.empty() || acks_ready_) && !behind_) || keeper_.has_news();
+}
 
 void Shard::flush_outboxes() {
   if (!mail_out_ && !behind_) return;
@@ -126,13 +170,18 @@ void Shard::shut_down() {
   }
 }
 
-bool Shard::drained() const { return established_ == 0 && unauthenticated_ == 0; }
+bool Shard::drained() const {
+  return established_ == 0 && unauthenticated_ == 0 && late_releases_.empty() &&
+         ready_releases_.empty() && !has_mail();
+}
 
 Counters Shard::sample() {
   const auto& stats = loop_.stats();
   counters_.set(Count::connections, static_cast<std::uint64_t>(established_));
   counters_.set(Count::subscriptions, index_.subscriptions());
   counters_.set(Count::filters, index_.filters());
+  counters_.set(Count::sessions, keeper_.sessions());
+  counters_.set(Count::queued, keeper_.queued());
   counters_.set(Count::turns, stats.turns);
   counters_.set(Count::reads, stats.reads);
   counters_.set(Count::writes, stats.writes);
@@ -146,6 +195,7 @@ Counters Shard::sample() {
 // ---- mail
 
 void Shard::send(ShardId to, Mail mail) {
+  flush_acks(to);  // what was acknowledged before goes before
   if (to == id_) {
     self_mail_.push_back({id_, std::move(mail)});
     return;
@@ -155,9 +205,23 @@ void Shard::send(ShardId to, Mail mail) {
 }
 
 void Shard::send_home(const std::string& client_id, Mail mail) {
-  const auto slot = partition::slot_of(partition::KeyKind::client_id, client_id);
-  send(static_cast<ShardId>(partition::thread_of(slot, static_cast<int>(outboxes_.size()))),
-       std::move(mail));
+  send(owner_of(partition::slot_of(partition::KeyKind::client_id, client_id)), std::move(mail));
+}
+
+void Shard::release(Release release) {
+  if (!release.publish_will) {
+    const std::string client_id = release.client_id;
+    return send_home(client_id, std::move(release));
+  }
+  late_releases_.push_back(std::move(release));
+}
+
+void Shard::send_late_releases() {
+  if (ready_releases_.empty() || behind_) return;
+  for (Release& release : std::exchange(ready_releases_, {})) {
+    const std::string client_id = release.client_id;
+    send_home(client_id, std::move(release));
+  }
 }
 
 namespace {
@@ -169,45 +233,73 @@ struct Overloaded : F... {
 
 void Shard::handle(Envelope& envelope) {
   const ShardId from = envelope.from;
-  std::visit(Overloaded{
-                 [&](Data& data) { handle_data(from, data); },
-                 [&](Credit& credit) {
-                   outboxes_[from]->credit(std::move(credit.block));
-                   if (behind_) mail_out_ = true;
-                 },
-                 [&](InterestChange& change) { handle_interest(from, change); },
-                 [&](InterestAck& ack) {
-                   interest_acked_[from] = ack.sequence;
-                   release_subacks();
-                 },
-                 [&](Claim& claim) { homes_.handle(claim); },
-                 [&](Release& release) { homes_.handle(release); },
-                 [&](Grant& grant) {
-                   if (auto* connection = find(grant.connection)) {
-                     connection->granted(grant.generation);
-                   }
-                 },
-                 [&](Deny& deny) {
-                   if (auto* connection = find(deny.connection)) connection->denied(deny.reason);
-                 },
-                 [&](Evict& evict) {
-                   if (auto* connection = find(evict.connection)) connection->evicted();
-                 },
-                 [&](Adopt& adopted) { adopt(adopted.accepted); },
-             },
-             envelope.mail);
+  const auto with = [this](const ConnectionRef& ref, auto&& call) {
+    if (auto* connection = find(ref)) call(*connection);
+  };
+  std::visit(
+      Overloaded{
+          [&](Data& data) { handle_data(from, data); },
+          [&](Deliveries& deliveries) { handle_deliveries(from, deliveries); },
+          [&](Kept& kept) { handle_kept(from, kept); },
+          [&](Credit& credit) {
+            outboxes_[from]->credit(std::move(credit.block));
+            if (behind_) mail_out_ = true;
+          },
+          [&](InterestChange& change) { handle_interest(from, change); },
+          [&](InterestAck& ack) { handle_interest_ack(from, ack); },
+          [&](Grant& grant) { with(grant.connection, [&](Connection& c) { c.granted(grant); }); },
+          [&](Deny& deny) { with(deny.connection, [&](Connection& c) { c.denied(deny.reason); }); },
+          [&](Evict& evict) { with(evict.connection, [&](Connection& c) { c.evicted(); }); },
+          [&](Change& change) {
+            // To the home of its session, or back with the answer.
+            if (change.answered) {
+              with(change.connection, [&](Connection& c) { c.changed(change); });
+            } else {
+              keeper_.handle(change);
+            }
+          },
+          [&](RetainedPage& page) {
+            with(page.connection, [&](Connection& c) { c.replayed(page); });
+          },
+          [&](Adopt& adopted) { adopt(adopted.accepted); },
+          [&](auto& for_keeper) { keeper_.handle(for_keeper); },
+      },
+      envelope.mail);
+}
+
+void Shard::return_block(ShardId from, std::unique_ptr<Block> block) {
+  block->entries.clear();
+  outboxes_[from]->send_credit(std::move(block));
+  mail_out_ = true;
 }
 
 void Shard::handle_data(ShardId from, Data& data) {
-  ByteView bytes = data.block->messages.view();
+  Peer& peer = peers_[from];
+  ByteView bytes = data.block->entries.view();
   while (!bytes.empty()) {
-    auto decoded = message::decode(bytes);
-    deliver_here(decoded->message, route(decoded->message.topic), nullptr);
-    bytes = bytes.subspan(decoded->size);
+    const Carried carried = take_message(bytes);
+    const message::Message& message = carried.message;
+    const Route& to = route(message.topic);
+    ++peer.position;
+    peer.seen = message.id + 1;
+    deliver_here(message, to, nullptr);
+    if (message.qos == 0 && !message.retain) continue;
+    const auto reason =
+        keeper_.keep(message, to, carried.is_forwarded ? &carried.forwarded : nullptr);
+    if (reason != mqtt::Reason::success) peer.refused.push_back({peer.position, reason});
   }
-  data.block->messages.clear();
-  outboxes_[from]->send_credit(std::move(data.block));
-  mail_out_ = true;
+  peer.kept_due |= data.block->wants_kept;
+  return_block(from, std::move(data.block));
+}
+
+void Shard::handle_deliveries(ShardId from, Deliveries& deliveries) {
+  DeliveryReader reader(deliveries.block->entries.view(), id_);
+  ConnectionRef to;
+  Delivery delivery;
+  while (reader.next(to, delivery)) {
+    if (Connection* connection = find(to)) connection->deliver_kept(delivery);
+  }
+  return_block(from, std::move(deliveries.block));
 }
 
 }  // namespace gnomon::broker

@@ -4,9 +4,13 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/log.h"
@@ -14,30 +18,40 @@
 #include "broker/connection.h"
 #include "broker/counters.h"
 #include "broker/encoder.h"
-#include "broker/homes.h"
+#include "broker/keeper.h"
 #include "broker/mail.h"
 #include "broker/profile.h"
+#include "broker/retained.h"
 #include "broker/routes.h"
+#include "partition/syncer.h"
 #include "runtime/loop.h"
+#include "runtime/pool.h"
 #include "store/store.h"
 #include "topic/index.h"
 #include "topic/interest.h"
 
 namespace gnomon::broker {
 
-// Shard: owns its connections, matches topics, delivers; runs the home slots that are mapped to it.
-// It never blocks and never touches disk.
-// Threads: its loop's, but for mailbox() and load().
-class Shard final : public runtime::TurnHandler {
+// Shard: owns its connections, matches topics, delivers; runs the keeper of the slots that are
+// mapped to it. It never blocks and never waits for a disk: it writes to the log, the syncer waits,
+// the pool reads.
+// Threads: its loop's, but for mailbox() and load(); recover() and resume() before the loop starts.
+class Shard final : public runtime::TurnHandler, private KeeperHost {
  public:
-  // `seed` keys the hashes of filters: the same in all shards of a server.
+  // `seed` keys the hashes of filters, `run` counts the starts on this store: both the same in all
+  // shards of a server. `on_broken` is called, once or more, when the store takes nothing any more.
   struct Setup {
     ShardId id = 0;
+    int shards = 1;
     std::uint64_t seed = 0;
+    std::uint64_t run = 1;
     const Profile& profile;
     runtime::Loop& loop;
     store::Store& store;
+    partition::Syncer& syncer;
+    runtime::Pool& pool;
     Random& random;
+    std::function<void(const Error&)> on_broken;
   };
   explicit Shard(const Setup& setup);
   ~Shard();
@@ -46,6 +60,12 @@ class Shard final : public runtime::TurnHandler {
 
   // Introduces all shards to each other, in order of their ids, this one included. Before start.
   void join(std::span<const std::unique_ptr<Shard>> shards);
+  // Starting on a store that has data, in this order: all shards recover() (each may do so on a
+  // thread of its own), then all introduce(), then all resume().
+  // Errors: unavailable (the store fails or is damaged).
+  Result<void> recover() { return keeper_.load(); }
+  void introduce(std::span<const std::unique_ptr<Shard>> shards);
+  void resume();
 
   ShardMailbox& mailbox() { return mailbox_; }
   // Connections, for the acceptor to find the least loaded. Any thread.
@@ -53,7 +73,7 @@ class Shard final : public runtime::TurnHandler {
   [[nodiscard]] std::atomic<int>& load_counter() { return load_; }
 
   // Publishes from inside the server (wills; later rules, shadows, HTTP).
-  void publish(const message::Message& message);
+  void publish(const message::Message& message) override;
   // Tells every client that the server stops. drained() is true when their output is taken.
   void shut_down();
   [[nodiscard]] bool drained() const;
@@ -62,6 +82,7 @@ class Shard final : public runtime::TurnHandler {
 
  private:
   friend class Connection;
+  static constexpr int source_shift = 56;  // of a message id: the shard that gave it out
 
   bool on_turn() override;
   [[nodiscard]] bool has_mail() const override;
@@ -81,29 +102,83 @@ class Shard final : public runtime::TurnHandler {
   // ---- mail
   void handle(Envelope& envelope);
   void handle_data(ShardId from, Data& data);
+  void handle_deliveries(ShardId from, Deliveries& deliveries);
+  void handle_kept(ShardId from, const Kept& kept);
   void handle_interest(ShardId from, const InterestChange& change);
-  void send(ShardId to, Mail mail);
+  void handle_interest_ack(ShardId from, const InterestAck& ack);
+  void return_block(ShardId from, std::unique_ptr<Block> block);
+  void send(ShardId to, Mail mail) override;
   void send_home(const std::string& client_id, Mail mail);
+  [[nodiscard]] ShardId owner_of(partition::SlotId slot) const {
+    return static_cast<ShardId>(partition::thread_of(slot, static_cast<int>(outboxes_.size())));
+  }
+  // A connection has ended. One with a will to publish says so only after all that it published
+  // before has been handed over, so that the will cannot overtake it.
+  void release(Release release);
+  void send_late_releases();
+
+  // ---- for the keeper
+  void deliver(const ConnectionRef& to, const Delivery& delivery) override;
+  std::uint64_t interest_changed(std::string_view filter, bool wanted) override;
+  void answer(ShardId to, Change change) override;
+  [[nodiscard]] std::vector<std::uint64_t> seen() const override;
+  void changed() override { ++generation_; }
+  bool forward(const message::Message& message, const Forwarded& forwarded) override;
+  void read_page(const PageRequest& request) override;
+  void read_retained(const RetainedRequest& request) override;
+  void request_sync() override { syncer_.request(); }
+  void broken(const Error& error) override;
+  [[nodiscard]] WallTime wall_now() const override { return loop_.wall_now(); }
+  // An acknowledgement of a persistent session's client: to its home, in batches.
+  void acknowledge(const Acks::Item& item);
+  void flush_acks(ShardId to);
+  void report_lanes();
+  void arm_expiry();
 
   // ---- routing
   void refresh(Route& route);
   Route& route(std::string_view topic);
-  // Delivers here and mails to other shards. Returns how many of those are behind.
-  int publish(const message::Message& message, Route& route, const Connection* origin);
-  // Settles one obligation of the ticket for each shard that is behind, once it is not.
-  void await_handover(const Route& route, const ConnectionRef& ref, Tickets::Number ticket);
+  // Where a published message has not arrived yet.
+  struct Published {
+    topic::OwnerMask behind = 0;  // shards to which it could not be handed over
+    topic::OwnerMask kept = 0;    // keepers that must make it durable; this shard's own included
+    mqtt::Reason refused = mqtt::Reason::success;  // by this shard's own keeper
+    [[nodiscard]] bool done() const { return (behind | kept) == 0; }
+  };
+  // Delivers here, keeps here, mails to other shards.
+  Published publish(const message::Message& message, Route& route, const Connection* origin,
+                    const Forwarded* forwarded = nullptr);
+  Published publish_kept(const message::Message& message, const Route& route,
+                         topic::OwnerMask& threads, const Forwarded* forwarded);
+  // Settles one obligation of the ticket for each shard that `published` names, as it is met.
+  static int obligations(const Published& published);
+  void await(const Published& published, const ConnectionRef& ref, Tickets::Number ticket);
   [[nodiscard]] bool behind() const { return behind_; }
   void deliver_here(const message::Message& message, const Route& route, const Connection* origin);
-  // Returns whether the subscription was new.
-  void subscribe(Connection& connection, std::string_view filter, topic::Options options);
+  struct Subscribed {
+    bool existed = false;  // the session had it before
+    bool fresh = false;    // nobody else here had
+  };
+  Subscribed subscribe(Connection& connection, std::string_view filter, topic::Options options);
   bool unsubscribe(Connection& connection, std::string_view filter);
   // Searches all filters of the session: for the rare moment when its limit is reached.
   bool is_subscribed(Connection& connection, std::string_view filter);
   void unsubscribe_all(Connection& connection);
-  void interest_changed(std::string_view filter, bool wanted);
-  // Answers a SUBSCRIBE when every shard has taken the interest.
-  void suback(Connection& connection, const mqtt::SubscribeAck& ack);
-  void release_subacks();
+  std::uint64_t interest_changed(std::string_view filter, bool wanted, bool kept);
+  // Answers a SUBSCRIBE when every shard has taken the interest; then what is retained is replayed.
+  void suback(Connection& connection, Replay replay);
+  // Calls the connection's open() when every shard has taken the interest of its session.
+  void await_interest(Connection& connection);
+  void release_waiting();
+  // Changes of interest of a turn are acknowledged when what was published before is handed over.
+  void send_interest_acks();
+  void ready_interest_acks();
+  // Numbers a change that changes nothing, so that its acknowledgement can be waited for.
+  std::uint64_t interest_barrier();
+  // Message ids from which on each shard's messages come here live, if interest `sequence` is new.
+  // `own`: of this shard's, which took it at once.
+  [[nodiscard]] std::vector<std::uint64_t> live_from(std::uint64_t sequence,
+                                                     std::uint64_t own) const;
   void flush_outboxes();
 
   const ShardId id_;
@@ -127,32 +202,80 @@ class Shard final : public runtime::TurnHandler {
   Routes routes_;
   std::uint64_t generation_ = 1;  // of index_ and interest_ together
   Encoder encoder_;
-  std::uint64_t next_message_id_ = 1;
+  std::uint64_t next_message_id_;
+  std::uint64_t next_request_ = 1;
 
   // Own interest: changes are numbered; each other shard acknowledges in order.
   struct WaitingSuback {
-    std::uint64_t sequence;
     ConnectionRef connection;
-    mqtt::SubscribeAck ack;
+    Replay replay;
+  };
+  struct WaitingAnswer {
+    ShardId to;
+    Change change;
+  };
+  struct WaitingOpen {
+    ConnectionRef connection;
+  };
+  struct Waiting {
+    std::uint64_t sequence;
+    std::variant<WaitingSuback, WaitingAnswer, WaitingOpen> what;
   };
   std::uint64_t interest_sent_ = 0;
-  std::vector<std::uint64_t> interest_acked_;  // by shard
-  std::vector<std::uint64_t> ack_due_;         // by shard: highest taken and not yet acknowledged
-  std::deque<WaitingSuback> waiting_subacks_;
+  std::deque<Waiting> waiting_;
+
+  // What this shard knows of another one.
+  struct Peer {
+    std::uint64_t interest_acked = 0;
+    InterestAck ack_due, ack_ready;                                 // sequence 0: none
+    std::deque<std::pair<std::uint64_t, std::uint64_t>> live_from;  // (interest, message id)
+    std::uint64_t seen = 0;      // the id behind that of its last message here
+    std::uint64_t position = 0;  // messages taken from its lane
+    std::vector<Kept::Refused> refused;
+    bool kept_due = false;  // its lane's position is to be reported
+  };
+  std::vector<Peer> peers_;  // by shard; own: the lane of what is published and kept here
 
   struct WaitingHandover {
     std::uint64_t position;  // Outbox::handed_over() that settles it
     ConnectionRef connection;
     Tickets::Number ticket;
   };
-  std::vector<std::unique_ptr<Outbox>> outboxes_;       // by shard; own: null
-  std::vector<std::deque<WaitingHandover>> handovers_;  // by shard
+  struct WaitingKept {
+    std::uint64_t position;  // Kept::position that settles it
+    ConnectionRef connection;
+    Tickets::Number ticket;
+    std::optional<Forwarded> forwarded;  // instead of a ticket
+  };
+  std::vector<std::unique_ptr<Outbox>> outboxes_;                        // by shard; own: null
+  std::vector<std::deque<WaitingHandover>> handovers_;                   // by shard
+  std::vector<std::deque<WaitingKept>> waiting_kept_;                    // by shard, own included
+  std::map<std::pair<std::uint8_t, std::uint64_t>, int> forwards_left_;  // obligations of each
+  std::vector<Acks> acks_;                                               // by shard
+  std::vector<Release> late_releases_, ready_releases_;
+  bool acks_due_ = false, acks_ready_ = false;  // of interest
+  std::vector<ShardMailbox*> mailboxes_;        // by shard, for answers of the pool
   std::vector<Envelope> mail_, self_mail_, self_batch_;
   bool behind_ = false;    // an outbox is blocked: publishers wait
   bool mail_out_ = false;  // an outbox has something
 
-  Homes homes_;
-  std::vector<Addressed> home_mail_;
+  partition::Syncer& syncer_;
+  runtime::Pool& pool_;
+  store::Store& store_;
+  const std::uint64_t run_;
+  std::function<void(const Error&)> on_broken_;
+
+  // Wakes the keeper when a session or a will is due.
+  class Expiry final : public runtime::Timer {
+   public:
+    explicit Expiry(Shard& shard) : shard_(shard) {}
+    WallTime armed_for;
+
+   private:
+    void on_timer() override;
+    Shard& shard_;
+  };
+  Expiry expiry_{*this};
 
   // Scratch, reused by every connection.
   mqtt::Incoming incoming_;
@@ -160,6 +283,7 @@ class Shard final : public runtime::TurnHandler {
   std::vector<topic::Subscription> matched_;
   mqtt::SubscribeAck subscribe_ack_;
   Counters counters_;
+  Keeper keeper_;
   LogLimiter log_limiter_{10};
 };
 

@@ -8,6 +8,11 @@
 
 namespace gnomon::broker {
 
+namespace {
+// Owners of interest: shards for their connections, and above them the same for their keepers.
+constexpr topic::OwnerMask shard_mask = (topic::OwnerMask{1} << limits::shards_max) - 1;
+}  // namespace
+
 // ---- routes
 
 Route& Shard::route(std::string_view topic) {
@@ -19,32 +24,21 @@ Route& Shard::route(std::string_view topic) {
 void Shard::refresh(Route& route) {
   matched_.clear();
   index_.match(route.topic, matched_);
-  const auto by_subscriber = [](const auto& a, const auto& b) {
-    return a.subscriber < b.subscriber;
-  };
-  if (!std::is_sorted(matched_.begin(), matched_.end(), by_subscriber)) {
-    std::sort(matched_.begin(), matched_.end(), by_subscriber);
-  }
   route.targets.clear();
+  route.online.clear();
+  route.kept.clear();
   route.identifiers.clear();
-  for (auto first = matched_.begin(); first != matched_.end();) {
-    const auto last = std::upper_bound(first, matched_.end(), *first, by_subscriber);
-    Target& target =
-        route.targets.emplace_back(Target{places_[first->subscriber].connection.get(),
-                                          static_cast<std::uint32_t>(route.identifiers.size()),
-                                          {},
-                                          {}});
-    for (const bool no_local : {false, true}) {
-      for (auto each = first; each != last; ++each) {
-        if ((each->options.no_local != 0) != no_local) continue;
-        target.all.add(each->options);
-        if (each->options.identifier != 0) route.identifiers.push_back(each->options.identifier);
-      }
-      if (!no_local) target.own = target.all;
-    }
-    first = last;
-  }
-  route.remote = outboxes_.size() > 1 ? interest_.match(route.topic) : 0;
+  merge(matched_, route,
+        [&](std::uint32_t subscriber, const Terms& all, const Terms& own,
+            std::uint32_t first_identifier) {
+          Connection* connection = places_[subscriber].connection.get();
+          auto& targets = connection->session().kept ? route.online : route.targets;
+          targets.push_back({connection, first_identifier, all, own});
+        });
+  keeper_.match(route);
+  const topic::OwnerMask owners = outboxes_.size() > 1 ? interest_.match(route.topic) : 0;
+  route.remote = owners & shard_mask;
+  route.kept_remote = owners >> limits::shards_max;
   route.generation = generation_;
   routes_.computed(route);
 }
@@ -58,54 +52,98 @@ void Shard::publish(const message::Message& given) {
   publish(message, route(message.topic), nullptr);
 }
 
-int Shard::publish(const message::Message& message, Route& route, const Connection* origin) {
-  if (!route.targets.empty()) deliver_here(message, route, origin);
-  int behind = 0;
-  for (auto mask = route.remote; mask != 0; mask &= mask - 1) {
-    Outbox& outbox = *outboxes_[static_cast<std::size_t>(std::countr_zero(mask))];
-    outbox.send_message(message);
+Shard::Published Shard::publish(const message::Message& message, Route& route,
+                                const Connection* origin, const Forwarded* forwarded) {
+  deliver_here(message, route, origin);
+  topic::OwnerMask threads = route.remote;
+  Published published;
+  if (message.qos > 0 || message.retain) {
+    published = publish_kept(message, route, threads, forwarded);
+  }
+  for (auto mask = threads; mask != 0; mask &= mask - 1) {
+    const int shard = std::countr_zero(mask);
+    Outbox& outbox = *outboxes_[static_cast<std::size_t>(shard)];
+    const topic::OwnerMask bit = topic::OwnerMask{1} << shard;
+    outbox.send_message(message, forwarded, (published.kept & bit) != 0);
     mail_out_ = true;
     counters_.add(Count::mailed);
     if (outbox.blocked()) {
       behind_ = true;
-      ++behind;
+      if ((published.kept & bit) == 0) published.behind |= bit;
     }
   }
-  return behind;
+  return published;
+}
+
+// Keeps the message here, and adds to `threads` where else it must be kept.
+Shard::Published Shard::publish_kept(const message::Message& message, const Route& route,
+                                     topic::OwnerMask& threads, const Forwarded* forwarded) {
+  const topic::OwnerMask own = topic::OwnerMask{1} << id_;
+  topic::OwnerMask keepers = 0;
+  if (message.qos > 0) keepers = route.kept_remote | (route.kept.empty() ? 0 : own);
+  if (message.retain) {
+    const auto slot = partition::slot_of(partition::KeyKind::topic, message.topic);
+    keepers |= topic::OwnerMask{1} << owner_of(slot);
+  }
+  Published published;
+  if ((keepers & own) != 0) {
+    published.refused = keeper_.keep(message, route, forwarded);
+    ++peers_[id_].position;
+    peers_[id_].kept_due = true;
+  }
+  threads |= keepers & ~own;
+  // With QoS 0 nobody waits for it.
+  if (message.qos > 0) published.kept = keepers;
+  return published;
+}
+
+int Shard::obligations(const Published& published) {
+  return std::popcount(published.behind) + std::popcount(published.kept);
+}
+
+void Shard::await(const Published& published, const ConnectionRef& ref, Tickets::Number ticket) {
+  for (auto mask = published.behind; mask != 0; mask &= mask - 1) {
+    const auto shard = static_cast<std::size_t>(std::countr_zero(mask));
+    handovers_[shard].push_back({outboxes_[shard]->sent(), ref, ticket});
+  }
+  for (auto mask = published.kept; mask != 0; mask &= mask - 1) {
+    const auto shard = static_cast<std::size_t>(std::countr_zero(mask));
+    const auto position = shard == id_ ? peers_[id_].position : outboxes_[shard]->sent();
+    waiting_kept_[shard].push_back({position, ref, ticket, std::nullopt});
+  }
 }
 
 void Shard::deliver_here(const message::Message& message, const Route& route,
                          const Connection* origin) {
+  if (route.targets.empty() && (message.qos > 0 || route.online.empty())) return;
   if (message.expires.ms != 0 && loop_.wall_now() > message.expires) {
     counters_.add(Count::dropped_expired, route.targets.size());
     return;
   }
   encoder_.begin(message, loop_.wall_now());
-  for (const Target& target : route.targets) {
-    const Target::Terms& terms = target.connection == origin ? target.own : target.all;
-    if (terms.subscriptions == 0) continue;
-    target.connection->deliver(
-        encoder_, terms,
-        std::span(route.identifiers).subspan(target.first_identifier, terms.identifiers));
-  }
-}
-
-void Shard::await_handover(const Route& route, const ConnectionRef& ref, Tickets::Number ticket) {
-  for (auto mask = route.remote; mask != 0; mask &= mask - 1) {
-    const auto shard = static_cast<std::size_t>(std::countr_zero(mask));
-    if (outboxes_[shard]->blocked()) {
-      handovers_[shard].push_back({outboxes_[shard]->sent(), ref, ticket});
+  const auto deliver_to = [&](const std::vector<Target>& targets) {
+    for (const Target& target : targets) {
+      const Terms& terms = target.connection == origin ? target.own : target.all;
+      if (terms.subscriptions == 0) continue;
+      target.connection->deliver(
+          encoder_, terms,
+          std::span(route.identifiers).subspan(target.first_identifier, terms.identifiers));
     }
-  }
+  };
+  deliver_to(route.targets);
+  // Persistent sessions get what was published with QoS 1 or 2 from their homes, and nothing twice.
+  if (message.qos == 0) deliver_to(route.online);
 }
 
 // ---- subscriptions
 
-void Shard::subscribe(Connection& connection, std::string_view filter, topic::Options options) {
+Shard::Subscribed Shard::subscribe(Connection& connection, std::string_view filter,
+                                   topic::Options options) {
   const auto added = index_.add(filter, connection.ref().index, options);
   ++generation_;
   if (!added.replaced) connection.session().filters.push_back(added.filter);
-  if (added.first_subscriber) interest_changed(filter, true);
+  if (added.first_subscriber) interest_changed(filter, true, false);
+  return {added.replaced, added.first_subscriber};
 }
 
 bool Shard::unsubscribe(Connection& connection, std::string_view filter) {
@@ -118,7 +156,7 @@ bool Shard::unsubscribe(Connection& connection, std::string_view filter) {
   const auto it = std::find(filters.begin(), filters.end(), place);
   *it = filters.back();
   filters.pop_back();
-  if (removed.last_subscriber) interest_changed(filter, false);
+  if (removed.last_subscriber) interest_changed(filter, false, false);
   return true;
 }
 
@@ -133,7 +171,7 @@ void Shard::unsubscribe_all(Connection& connection) {
     // The text goes with the filter's last subscriber; others are told by it.
     const std::string text(topic::SubscriptionIndex::text(*filter));
     if (index_.remove(*filter, connection.ref().index).last_subscriber) {
-      interest_changed(text, false);
+      interest_changed(text, false, false);
     }
     ++generation_;
   }
@@ -142,49 +180,129 @@ void Shard::unsubscribe_all(Connection& connection) {
 
 // ---- interest
 
-void Shard::interest_changed(std::string_view filter, bool wanted) {
-  if (outboxes_.size() == 1) return;
-  InterestChange change{++interest_sent_, wanted, 0, {}};
+std::uint64_t Shard::interest_changed(std::string_view filter, bool wanted, bool kept) {
+  if (outboxes_.size() == 1) return 0;
+  InterestChange change{interest_sent_ + 1, wanted, kept, false, 0, {}};
   if (topic::has_wildcard(filter)) {
     change.wildcard = filter;
-  } else if (!index_.shares_hash(filter)) {
-    change.hash = topic::exact_hash(filter, seed_);
+  } else if (kept ? keeper_.shares_hash(filter) : index_.shares_hash(filter)) {
+    return interest_sent_;  // the others know it under the same hash
   } else {
-    --interest_sent_;
-    return;
+    change.hash = topic::exact_hash(filter, seed_);
   }
+  ++interest_sent_;
   for (std::size_t shard = 0; shard < outboxes_.size(); ++shard) {
     if (shard != id_) send(static_cast<ShardId>(shard), change);
   }
+  return interest_sent_;
+}
+
+std::uint64_t Shard::interest_barrier() {
+  if (outboxes_.size() == 1) return 0;
+  const InterestChange barrier{++interest_sent_, false, false, true, 0, {}};
+  for (std::size_t shard = 0; shard < outboxes_.size(); ++shard) {
+    if (shard != id_) send(static_cast<ShardId>(shard), barrier);
+  }
+  return interest_sent_;
 }
 
 void Shard::handle_interest(ShardId from, const InterestChange& change) {
+  peers_[from].ack_due = {change.sequence, next_message_id_};
+  acks_due_ = true;
+  if (change.barrier) return;
+  const auto owner = static_cast<topic::OwnerId>(from + (change.kept ? limits::shards_max : 0));
   if (!change.wildcard.empty()) {
-    change.wanted ? interest_.add_wildcard(change.wildcard, from)
-                  : interest_.remove_wildcard(change.wildcard, from);
+    change.wanted ? interest_.add_wildcard(change.wildcard, owner)
+                  : interest_.remove_wildcard(change.wildcard, owner);
   } else {
-    change.wanted ? interest_.add_exact(change.hash, from)
-                  : interest_.remove_exact(change.hash, from);
+    change.wanted ? interest_.add_exact(change.hash, owner)
+                  : interest_.remove_exact(change.hash, owner);
   }
   ++generation_;
-  ack_due_[from] = change.sequence;
 }
 
-void Shard::suback(Connection& connection, const mqtt::SubscribeAck& ack) {
-  waiting_subacks_.push_back({interest_sent_, connection.ref(), ack});
-  release_subacks();
-}
-
-void Shard::release_subacks() {
-  std::uint64_t taken = interest_sent_;
-  for (std::size_t shard = 0; shard < interest_acked_.size(); ++shard) {
-    if (shard != id_) taken = std::min(taken, interest_acked_[shard]);
+void Shard::ready_interest_acks() {
+  if (!acks_due_) return;
+  acks_due_ = false;
+  acks_ready_ = true;
+  for (Peer& peer : peers_) {
+    if (peer.ack_due.sequence != 0) peer.ack_ready = std::exchange(peer.ack_due, {});
   }
-  while (!waiting_subacks_.empty() && waiting_subacks_.front().sequence <= taken) {
-    const WaitingSuback waiting = std::move(waiting_subacks_.front());
-    waiting_subacks_.pop_front();
-    Connection* connection = find(waiting.connection);
-    if (connection != nullptr && connection->established()) connection->suback(waiting.ack);
+}
+
+void Shard::send_interest_acks() {
+  if (!acks_ready_ || behind_) return;
+  acks_ready_ = false;
+  for (std::size_t shard = 0; shard < peers_.size(); ++shard) {
+    InterestAck& ready = peers_[shard].ack_ready;
+    if (ready.sequence != 0) send(static_cast<ShardId>(shard), std::exchange(ready, {}));
+  }
+}
+
+void Shard::handle_interest_ack(ShardId from, const InterestAck& ack) {
+  constexpr std::size_t remembered = 1024;
+  Peer& peer = peers_[from];
+  peer.interest_acked = ack.sequence;
+  peer.live_from.emplace_back(ack.sequence, ack.next_message);
+  if (peer.live_from.size() > remembered) peer.live_from.pop_front();
+  release_waiting();
+}
+
+std::vector<std::uint64_t> Shard::seen() const {
+  std::vector<std::uint64_t> seen(peers_.size());
+  for (std::size_t shard = 0; shard < peers_.size(); ++shard) {
+    seen[shard] = shard == id_ ? next_message_id_ : peers_[shard].seen;
+  }
+  return seen;
+}
+
+std::vector<std::uint64_t> Shard::live_from(std::uint64_t sequence, std::uint64_t own) const {
+  std::vector<std::uint64_t> from(peers_.size());
+  for (std::size_t shard = 0; shard < peers_.size(); ++shard) {
+    const auto& known = peers_[shard].live_from;
+    const auto it = std::lower_bound(known.begin(), known.end(), std::pair(sequence, 0UL));
+    from[shard] = it == known.end() ? peers_[shard].seen : it->second;
+  }
+  from[id_] = own;
+  return from;
+}
+
+void Shard::suback(Connection& connection, Replay replay) {
+  if (!replay.filters.empty()) interest_barrier();
+  waiting_.push_back({interest_sent_, WaitingSuback{connection.ref(), std::move(replay)}});
+  release_waiting();
+}
+
+void Shard::await_interest(Connection& connection) {
+  waiting_.push_back({interest_sent_, WaitingOpen{connection.ref()}});
+  release_waiting();
+}
+
+void Shard::answer(ShardId to, Change change) {
+  waiting_.push_back({interest_sent_, WaitingAnswer{to, std::move(change)}});
+  release_waiting();
+}
+
+void Shard::release_waiting() {
+  std::uint64_t taken = interest_sent_;
+  for (std::size_t shard = 0; shard < peers_.size(); ++shard) {
+    if (shard != id_) taken = std::min(taken, peers_[shard].interest_acked);
+  }
+  while (!waiting_.empty() && waiting_.front().sequence <= taken) {
+    Waiting waiting = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (auto* answer = std::get_if<WaitingAnswer>(&waiting.what)) {
+      answer->change.answered = true;
+      answer->change.live_from = live_from(answer->change.interest, answer->change.seen[id_]);
+      send(answer->to, std::move(answer->change));
+    } else if (auto* suback = std::get_if<WaitingSuback>(&waiting.what)) {
+      Connection* connection = find(suback->connection);
+      if (connection != nullptr && connection->established()) {
+        connection->replay(std::move(suback->replay));
+      }
+    } else if (auto* connection = find(std::get<WaitingOpen>(waiting.what).connection)) {
+      connection->open_session();
+    }
   }
 }
 

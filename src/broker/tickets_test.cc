@@ -13,9 +13,9 @@ namespace {
 TEST_CASE("a ticket closes when it is settled and all earlier ones are closed") {
   Tickets tickets;
   Tickets::Closed closed{};
-  const auto first = tickets.open(1, 2);
-  const auto second = tickets.open(2, 1);
-  tickets.open(3, 0);
+  const auto first = tickets.open(1, 1, 2);
+  const auto second = tickets.open(2, 1, 1);
+  tickets.open(3, 1, 0);
   CHECK_FALSE(tickets.next(closed));
   tickets.settle(second);
   CHECK_FALSE(tickets.next(closed));
@@ -31,7 +31,7 @@ TEST_CASE("a ticket closes when it is settled and all earlier ones are closed") 
 
 TEST_CASE("the first failure of a ticket is the one reported") {
   Tickets tickets;
-  const auto ticket = tickets.open(9, 3);
+  const auto ticket = tickets.open(9, 1, 3);
   tickets.settle(ticket);
   tickets.settle(ticket, mqtt::Reason::quota_exceeded);
   tickets.settle(ticket, mqtt::Reason::not_authorized);
@@ -48,7 +48,7 @@ TEST_CASE("model: tickets close in order, never before their obligations") {
   for (int i = 0; i < 100'000; ++i) {
     if (random.below(3) == 0 && open.size() < 100) {
       const int obligations = static_cast<int>(random.below(4));
-      open[tickets.open(++opened, obligations)] = obligations;
+      open[tickets.open(++opened, 1, obligations)] = obligations;
     } else if (!open.empty()) {
       auto it = open.begin();
       std::advance(it, static_cast<long>(random.below(open.size())));

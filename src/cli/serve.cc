@@ -1,7 +1,8 @@
 // gnomon serve: makes the real clocks, network and store, and runs the server until a signal.
-#include <cerrno>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <sys/stat.h>
@@ -13,8 +14,12 @@
 #include "cli/commands.h"
 #include "cli/config_arguments.h"
 #include "cli/process.h"
+#include "partition/syncer.h"
+#include "runtime/pool.h"
 #include "server/server.h"
+#include "store/folder.h"
 #include "store/memory.h"
+#include "store/rocks.h"
 
 namespace gnomon::cli {
 
@@ -30,15 +35,28 @@ sigset_t block_stop_signals() {
   return signals;
 }
 
-// Errors: unavailable.
-Result<void> make_folder(const std::string& path) {
+// The smaller of 1 GiB and 5 % of the disk.
+std::uint64_t default_reserve(const std::string& folder) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (!error && chmod(path.c_str(), S_IRWXU) != 0) {
-    error = std::error_code(errno, std::generic_category());
-  }
-  if (!error) return {};
-  return Error{Code::unavailable, "the data folder " + path + " cannot be had: " + error.message()};
+  const auto space = std::filesystem::space(folder, error);
+  return error ? GiB : std::min<std::uint64_t>(GiB, space.capacity / 20);
+}
+
+Result<std::unique_ptr<store::Store>> open_store(const server::Config& config,
+                                                 const MonotonicClock& clock) {
+  if (config.durability == server::Durability::memory) return store::make_memory_store();
+  store::RocksOptions options;
+  options.folder = config.data + "/store";
+  options.memory_bytes = config.store_memory_bytes;
+  options.reserve_bytes =
+      config.disk_reserve_bytes ? *config.disk_reserve_bytes : default_reserve(config.data);
+  return store::open_rocks_store(options, clock);
+}
+
+// What is not on the disk must not be acknowledged, and what is there is safe: end at once.
+void end_broken(const Error& error) {
+  log_error("store_broken", {{"what", error.message}, {"then", "the server ends"}});
+  std::_Exit(exit_failed);
 }
 
 int fail(const Error& error) {
@@ -64,23 +82,37 @@ int serve(Words words) {
 
   set_log_level(config.log_level);
   raise_descriptor_limit();
-  if (auto made = make_folder(config.data); !made) return fail(made.error());
+  umask(S_IRWXG | S_IRWXO);  // what is kept is for its owner only
+  auto folder = store::Folder::open(config.data);
+  if (!folder) return fail(folder.error());
   sigset_t signals = block_stop_signals();
 
   SystemMonotonicClock monotonic;
   SystemWallClock wall;
   SystemRandom random;
   const auto network = runtime::make_epoll_network(monotonic, wall);
-  const auto store = store::make_memory_store();
-  server::Server server(config, {monotonic, wall, random, *network, *store});
+  auto store = open_store(config, monotonic);
+  if (!store) return fail(store.error());
+  const auto pool = runtime::make_thread_pool(1, "reader");
+  const auto make_syncer = [&](std::vector<runtime::Loop*> loops, server::Ports::OnBroken broken) {
+    auto syncer = std::make_unique<partition::ThreadSyncer>(**store, std::move(loops), monotonic,
+                                                            std::move(broken));
+    syncer->start();
+    return syncer;
+  };
+  server::Server server(
+      config, {monotonic, wall, random, *network, **store, *pool, make_syncer, end_broken});
   if (auto started = server.start(); !started) return fail(started.error());
 
   const auto start = std::chrono::duration_cast<std::chrono::milliseconds>(own_age());
   std::cout << server::ready_line(server.listening(), config, getpid(), start.count()) << std::endl;
-  log_info("started", {{"version", version()}, {"durability", "memory"}});
-  log_warn("nothing_is_kept", {{"why",
-                                "durability = memory: what is acknowledged is gone with "
-                                "the process"}});
+  const bool on_disk = config.durability == server::Durability::disk;
+  log_info("started", {{"version", version()}, {"durability", on_disk ? "disk" : "memory"}});
+  if (!on_disk) {
+    log_warn("nothing_is_kept", {{"why",
+                                  "durability = memory: what is acknowledged is gone with "
+                                  "the process"}});
+  }
   int signal = 0;
   sigwait(&signals, &signal);
   log_info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});

@@ -34,6 +34,8 @@ class Committer {
   void durable(store::Sequence sequence, std::vector<Outcome>& ready);
 
   [[nodiscard]] bool idle() const { return batch_.empty() && waiting_now_.empty(); }
+  // The sequence of the last batch.
+  [[nodiscard]] store::Sequence applied() const { return applied_; }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 
  private:

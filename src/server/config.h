@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/result.h"
 
@@ -23,9 +24,15 @@ struct Config {
   std::string listen_admin = "127.0.0.1:8080";
   bool local = true;  // connections to a loopback listener are the principal `local`
   Compat compat = Compat::mqtt;
-  Durability durability = Durability::memory;  // disk, once there is a store on disk
-  int shards = 0;                              // threads.shards; 0: one per core
-  int partitions = 0;                          // threads.partitions; 0: on the shards' own threads
+  Durability durability = Durability::disk;
+  std::uint64_t store_memory_bytes = 256 * MiB;     // store.memory
+  std::optional<std::uint64_t> disk_reserve_bytes;  // disk.reserve; none: 1 GiB or 5 % of the disk
+  std::uint32_t session_expiry_max_seconds = limits::session_expiry_max_seconds;
+  std::uint64_t session_messages_max = limits::session_messages_max;  // queued for one
+  std::uint64_t session_bytes_max = limits::session_bytes_max;
+  std::uint32_t will_grace_seconds = 30;  // after a restart, for the client to return
+  int shards = 0;                         // threads.shards; 0: one per core
+  int partitions = 0;                     // threads.partitions; 0: on the shards' own threads
   LogLevel log_level = LogLevel::info;
   int drain_ms = 5000;  // how long SIGTERM waits for output to be taken
   bool operator==(const Config&) const = default;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "broker/records.h"
 #include "broker/shard.h"
 #include "metrics/metrics.h"
 #include "net/http.h"
@@ -76,6 +77,7 @@ struct Server::State {
   broker::Profile profile;
   std::unique_ptr<runtime::Loop> control;             // accepts, serves the admin listener
   std::vector<std::unique_ptr<runtime::Loop>> loops;  // one per shard
+  std::unique_ptr<partition::Syncer> syncer;
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::unique_ptr<Drain>> drains;
   std::shared_ptr<CountDown> drained;
@@ -85,7 +87,9 @@ struct Server::State {
   Listening listening;
   bool started = false;
 
-  void make_shards();
+  void make_shards(std::uint64_t run);
+  Result<std::uint64_t> count_run();
+  Result<void> recover();
   Result<void> listen();
   void hand_out(std::span<const runtime::Accepted> accepted);
   void answer(const net::Request& request, net::HttpServer::Respond respond);
@@ -93,18 +97,56 @@ struct Server::State {
   void begin_stop();
 };
 
-void Server::State::make_shards() {
+void Server::State::make_shards(std::uint64_t run) {
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int count = std::min(config.shards > 0 ? config.shards : cores, limits::shards_max);
   const std::uint64_t seed = ports.random.next();
   control = ports.network.make_loop();
+  std::vector<runtime::Loop*> syncing;
   for (int i = 0; i < count; ++i) {
-    loops.push_back(ports.network.make_loop());
-    shards.push_back(std::make_unique<Shard>(Shard::Setup{
-        static_cast<broker::ShardId>(i), seed, profile, *loops.back(), ports.store, ports.random}));
+    syncing.push_back(loops.emplace_back(ports.network.make_loop()).get());
+  }
+  syncer = ports.make_syncer(std::move(syncing), ports.on_broken);
+  for (int i = 0; i < count; ++i) {
+    shards.push_back(
+        std::make_unique<Shard>(Shard::Setup{static_cast<broker::ShardId>(i), count, seed, run,
+                                             profile, *loops[static_cast<unsigned>(i)], ports.store,
+                                             *syncer, ports.pool, ports.random, ports.on_broken}));
   }
   for (auto& shard : shards) shard->join(shards);
   adoptions.resize(shards.size());
+}
+
+// Numbers that must never be given out twice begin with the number of the run.
+Result<std::uint64_t> Server::State::count_run() {
+  const std::string key = broker::records::key(broker::records::Table::meta, {}, "run");
+  auto stored = ports.store.get(key);
+  if (!stored) return stored.error();
+  std::uint64_t run = 0;
+  if (*stored && !broker::records::read_number(**stored, run)) {
+    return Error{Code::unavailable, "the store holds a damaged run number; restore a backup"};
+  }
+  store::Batch batch;
+  batch.operations.emplace_back(store::Put{key, broker::records::write_number(++run)});
+  if (auto applied = ports.store.apply(batch); !applied) return applied.error();
+  if (auto synced = ports.store.sync(); !synced) return synced.error();
+  return run;
+}
+
+// Each shard reads its own slots, on a thread of its own.
+Result<void> Server::State::recover() {
+  std::vector<Result<void>> results(shards.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    threads.emplace_back([&, i] { results[i] = shards[i]->recover(); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& result : results) {
+    if (!result) return result;
+  }
+  for (auto& shard : shards) shard->introduce(shards);
+  for (auto& shard : shards) shard->resume();
+  return {};
 }
 
 Result<void> Server::State::listen() {
@@ -182,13 +224,21 @@ void Server::State::scrape(net::HttpServer::Respond respond) {
 // ---- start and stop
 
 Server::Server(const Config& config, Ports ports) : state_(std::make_unique<State>(config, ports)) {
-  state_->profile.local = config.local;
+  broker::Profile& profile = state_->profile;
+  profile.local = config.local;
+  profile.session_expiry_max_seconds = config.session_expiry_max_seconds;
+  profile.queue_messages_max = config.session_messages_max;
+  profile.queue_bytes_max = config.session_bytes_max;
+  profile.will_grace = std::chrono::seconds(config.will_grace_seconds);
 }
 
 Server::~Server() { stop(); }
 
 Result<void> Server::start() {
-  state_->make_shards();
+  const auto run = state_->count_run();
+  if (!run) return run.error();
+  state_->make_shards(*run);
+  if (auto recovered = state_->recover(); !recovered) return recovered;
   if (auto listened = state_->listen(); !listened) return listened;
   for (std::size_t i = 0; i < state_->loops.size(); ++i) {
     state_->loops[i]->start("shard-" + std::to_string(i));
@@ -220,6 +270,7 @@ void Server::stop() {
   state_->drained->wait(std::chrono::milliseconds(state_->config.drain_ms));
   for (auto& loop : state_->loops) loop->stop();
   state_->control->stop();
+  state_->syncer.reset();  // syncs what the last turns have written
   state_->started = false;
 }
 

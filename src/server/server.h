@@ -1,13 +1,17 @@
 // Server: the whole of Gnomon, put together from the configuration in one readable place.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "partition/syncer.h"
 #include "runtime/network.h"
+#include "runtime/pool.h"
 #include "server/config.h"
 #include "store/store.h"
 
@@ -20,6 +24,14 @@ struct Ports {
   Random& random;
   runtime::Network& network;
   store::Store& store;
+  runtime::Pool& pool;  // for reads that may wait for the disk
+  // Makes who syncs the store and wakes the loops then; running when it is returned.
+  using OnBroken = std::function<void(const Error&)>;
+  std::function<std::unique_ptr<partition::Syncer>(std::vector<runtime::Loop*> loops, OnBroken)>
+      make_syncer;
+  // The store takes nothing any more: nothing more may be acknowledged, so the process must end.
+  // Any thread; may be called more than once.
+  OnBroken on_broken;
 };
 
 // Server: owns the loops, shards and listeners.
@@ -31,8 +43,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Starts all; when it returns, every listener is up.
-  // Errors: unavailable (a listener cannot be had; the message names it and its setting).
+  // Reads what an earlier run has left in the store, and starts all; when it returns, every
+  // listener is up. Errors: unavailable (the store fails or is damaged; a listener cannot be had:
+  // the message names it and its setting).
   Result<void> start();
   // Stops accepting, tells MQTT 5 clients (0x8B). Returns at once.
   void begin_stop();

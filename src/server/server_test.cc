@@ -15,6 +15,7 @@ struct Fixture {
     config.listen_admin = "127.0.0.1:8080";
     config.shards = shards;
     config.drain_ms = 0;
+    pool_loop->start("pool");
   }
   std::string exchange(runtime::SimClient& client, std::string_view bytes) {
     client.send(as_bytes(bytes));
@@ -28,7 +29,20 @@ struct Fixture {
   runtime::SimNetwork network{1};
   SeededRandom random{1};
   std::unique_ptr<store::Store> store = store::make_memory_store();
-  Ports ports{network.clock(), network.wall_clock(), random, network, *store};
+  std::unique_ptr<runtime::Loop> pool_loop = network.make_loop();
+  runtime::LoopPool pool{*pool_loop};
+  Ports ports{
+      network.clock(), network.wall_clock(), random, network, *store, pool, make_syncer, {}};
+
+  // The store is durable at once.
+  class NoSyncer final : public partition::Syncer {
+   public:
+    void request() override {}
+  };
+  static std::unique_ptr<partition::Syncer> make_syncer(const std::vector<runtime::Loop*>&,
+                                                        const Ports::OnBroken&) {
+    return std::make_unique<NoSyncer>();
+  }
 };
 
 using namespace std::string_view_literals;

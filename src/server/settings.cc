@@ -12,8 +12,9 @@ namespace {
 using Form = Setting::Form;
 
 // A whole number from `least` to `most`.
-std::string read_number(int& number, std::string_view text, int least, int most) {
-  int parsed = 0;
+template <class T>
+std::string read_number(T& number, std::string_view text, T least, T most) {
+  T parsed = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
   if (error != std::errc() || end != text.data() + text.size() || parsed < least || parsed > most)
     return "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most);
@@ -80,22 +81,11 @@ constexpr Words<LogLevel, 5> log_levels{{{{"debug", LogLevel::debug},
                                           {"off", LogLevel::off}}}};
 constexpr Words<Compat, 2> compats{{{{"mqtt", Compat::mqtt}, {"aws", Compat::aws}}}};
 constexpr Words<Durability, 2> durabilities{
-    {{{"memory", Durability::memory}, {"disk", Durability::disk}}}};
+    {{{"disk", Durability::disk}, {"memory", Durability::memory}}}};
 
 std::string read_data(Config& config, std::string_view text) {
   if (text.empty()) return "must name a folder";
   config.data = text;
-  return "";
-}
-
-// What a client was promised must not depend on what this version happens to lack, so a value that
-// cannot be honoured is refused instead of weakened.
-std::string read_durability(Config& config, std::string_view text) {
-  Durability wanted{};
-  if (std::string wrong = durabilities.read(wanted, text); !wrong.empty()) return wrong;
-  if (wanted == Durability::disk)
-    return "must be memory: the store on disk is not built yet, so nothing outlives the process";
-  config.durability = wanted;
   return "";
 }
 
@@ -105,6 +95,22 @@ std::string read_compat(Config& config, std::string_view text) {
   if (wanted == Compat::aws) return "must be mqtt: the limits of AWS IoT are not built yet";
   config.compat = wanted;
   return "";
+}
+
+std::string read_reserve(Config& config, std::string_view text) {
+  if (text == "auto") {
+    config.disk_reserve_bytes.reset();
+    return "";
+  }
+  std::uint64_t bytes = 0;
+  if (!read_number(bytes, text, std::uint64_t{0}, std::uint64_t{1} << 50).empty()) {
+    return "must be auto or a number of bytes";
+  }
+  config.disk_reserve_bytes = bytes;
+  return "";
+}
+std::string show_reserve(const Config& config) {
+  return config.disk_reserve_bytes ? std::to_string(*config.disk_reserve_bytes) : "auto";
 }
 
 std::string read_partitions(Config& config, std::string_view text) {
@@ -140,9 +146,43 @@ constexpr auto table = std::to_array<Setting>({
      [](const Config& c) { return booleans.show(c.local); }},
     {"compat", "compat", "mqtt|aws", "Follow the MQTT specification; aws is not built yet",
      Form::text, read_compat, [](const Config& c) { return compats.show(c.compat); }},
-    {"durability", "durability", "memory|disk",
-     "Where acknowledged data is kept; disk, the later default, is not built yet", Form::text,
-     read_durability, [](const Config& c) { return durabilities.show(c.durability); }},
+    {"durability", "durability", "disk|memory",
+     "What an acknowledgement means: on the disk, or only in memory and gone with the process",
+     Form::text,
+     [](Config& c, std::string_view text) { return durabilities.read(c.durability, text); },
+     [](const Config& c) { return durabilities.show(c.durability); }},
+    {"store.memory", "", "BYTES", "Memory for the store's caches and buffers", Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.store_memory_bytes, text, std::uint64_t{16 * MiB},
+                          std::uint64_t{1} << 40);
+     },
+     [](const Config& c) { return std::to_string(c.store_memory_bytes); }},
+    {"disk.reserve", "", "BYTES|auto",
+     "Free space below which nothing new is kept; auto: 1 GiB or 5 % of the disk, the smaller",
+     Form::text, read_reserve, show_reserve},
+    {"session.expiry_max", "", "SECONDS",
+     "How long a session outlives its connection at most; what 3.1.1 clients get", Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.session_expiry_max_seconds, text, 0U, UINT32_MAX - 1);
+     },
+     [](const Config& c) { return std::to_string(c.session_expiry_max_seconds); }},
+    {"session.messages_max", "", "N", "Messages queued for one session; beyond it: 0x97",
+     Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.session_messages_max, text, std::uint64_t{1}, std::uint64_t{1} << 40);
+     },
+     [](const Config& c) { return std::to_string(c.session_messages_max); }},
+    {"session.bytes_max", "", "BYTES", "The same, in bytes", Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.session_bytes_max, text, std::uint64_t{1}, std::uint64_t{1} << 50);
+     },
+     [](const Config& c) { return std::to_string(c.session_bytes_max); }},
+    {"will.grace", "", "SECONDS",
+     "How long after a restart wills of clients that have not returned are held", Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.will_grace_seconds, text, 0U, 86'400U);
+     },
+     [](const Config& c) { return std::to_string(c.will_grace_seconds); }},
     {"threads.shards", "", "N", "Event loops that share the connections; 0: one per core",
      Form::integer,
      [](Config& c, std::string_view text) {

@@ -171,6 +171,9 @@ Result<void> fill_restored(const std::string& backup, const std::string& folder)
 
 Result<std::unique_ptr<Folder>> Folder::open(const std::string& given) {
   const std::string path = plain(given);
+  std::error_code failed;
+  std::filesystem::create_directories(parent_of(path), failed);
+  if (failed) return failed_with("make the folder " + parent_of(path), failed);
   const auto made = make_folder(path);
   if (!made) return made.error();
   if (!*made) {

@@ -17,10 +17,10 @@ constexpr int folder_format = 1;
 // everything that reads or writes below it. Not movable.
 class Folder {
  public:
-  // Makes the folder (0700) if it does not exist; the one it is in must. One that exists keeps its
-  // mode, with a warning if others than its owner have rights to it.
-  // Errors: unavailable (in use, with the holder's pid; no folder; no access; damaged),
-  // unsupported (written by a newer version).
+  // Makes the folder (0700) if it does not exist, and those it is in. One that exists keeps its
+  // mode, with a warning if others than its owner have rights to it. Errors: unavailable (in use,
+  // with the holder's pid; no folder; no access; damaged), unsupported (written by a newer
+  // version).
   static Result<std::unique_ptr<Folder>> open(const std::string& path);
   ~Folder();
   Folder(const Folder&) = delete;

@@ -209,19 +209,6 @@ suite('retained messages', (test) => {
     await last.expectNothing();
   });
 
-  test('not for shared subscriptions; live ones come with their flag', async (w) => {
-    await retain(w, w.topic(), 'old');
-    for (const v of [4, 5]) {
-      const raw = await w.raw(v);
-      await raw.subscribe({ filter: `$share/g${v}/${w.topic()}`, qos: 1 });
-      await raw.expectNothing();
-      await (await w.raw(5)).published(w.topic(), `live ${v}`, { retain: true });
-      const message = await raw.message();
-      assert.deepEqual([message.text, message.retain], [`live ${v}`, false]);
-      await raw.expectNothing();
-    }
-  });
-
   test.each([4, 5], 'of a will', async (w, v) => {
     const watcher = await w.raw(5);
     await watcher.subscribe({ filter: w.topic(), qos: 2 });

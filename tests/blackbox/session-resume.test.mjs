@@ -34,7 +34,9 @@ suite('to a subscriber that comes back', (test) => {
       const got = await again.messages(6, { ack: false });
       assert.deepEqual(wire(got.slice(0, 5)), wire(sent));
       assert.ok(got.slice(0, 5).every((m) => m.dup), 'DUP is set');
-      assert.deepEqual([got[5].text, got[5].dup], ['new', round > 0]);
+      // The first time it may have been written to the connection that was on its way out.
+      assert.equal(got[5].text, 'new');
+      if (round > 0) assert.ok(got[5].dup);
       assert.ok(!sent.some((m) => m.packetId === got[5].packetId), 'an id that is in flight');
       await again.goodbye();
     }

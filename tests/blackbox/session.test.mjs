@@ -23,8 +23,7 @@ suite('sessions', (test) => {
   test('CONNACK announces what there is (5)', async (w) => {
     const { props } = (await w.raw(5)).connack;
     for (const name of ['maximumQos', 'sessionExpiry']) assert.equal(props[name], undefined, name);
-    for (const name of ['retainAvailable', 'sharedAvailable', 'wildcardAvailable',
-      'subscriptionIdsAvailable']) assert.ok([undefined, 1].includes(props[name]), name);
+    for (const name of ['retainAvailable', 'wildcardAvailable', 'subscriptionIdsAvailable']) assert.ok([undefined, 1].includes(props[name]), name);
   });
 
   test.each([4, 5], 'a session is present once it has been made', async (w, v) => {

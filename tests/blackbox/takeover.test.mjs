@@ -11,18 +11,14 @@ suite('take-over', (test) => {
     const watcher = await w.raw(5);
     await watcher.subscribe(w.topic('will'));
     const will = { topic: w.topic('will'), payload: 'old' };
-    const old = await w.raw(v, { id, will, clean: false });
+    const old = await w.raw(v, { id, will });
     await old.subscribe(w.topic('x'));
-    for (const clean of [false, true]) {
-      const now = await w.raw(v, { id, clean });
-      assert.equal(now.connack.sessionPresent, false);
-      if (clean === false) {
-        await old.expectRefusal(0x8e);
-        assert.equal((await watcher.message()).text, 'old');
-      }
-      await now.published(w.topic('x'), 'to the subscription of the old one');
-      await now.expectNothing();
-    }
+    const now = await w.raw(v, { id });
+    assert.equal(now.connack.sessionPresent, false);
+    await old.expectRefusal(0x8e);
+    assert.equal((await watcher.message()).text, 'old');
+    await now.published(w.topic('x'), 'to the subscription of the old one');
+    await now.expectNothing();
   });
 
   test('between versions', async (w) => {

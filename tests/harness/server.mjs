@@ -54,7 +54,10 @@ export class Server {
     server.folder = folder ?? temporaryFolder();
     server.data = path.join(server.folder, 'data');
     server.options = { shards, env, args };
-    await server.launch();
+    await server.launch().catch(async (error) => {
+      await server.kill();
+      throw error;
+    });
     return server;
   }
 
@@ -78,7 +81,8 @@ export class Server {
     try {
       this.ready = JSON.parse(await within(deadline, 'the ready line', ready));
     } catch (error) {
-      await this.kill();
+      command.process.kill('SIGKILL');
+      await command.ended;
       throw new Error(`gnomon serve: ${error.message}\n${this.log()}`);
     }
     this.port = Number(this.ready.mqtt.split(':').at(-1));

@@ -1,0 +1,223 @@
+// Keeper: turns, retained messages, subscriptions. Claims, wills and expiry are in
+// keeper_claims.cc, queues in keeper_queue.cc, starting in keeper_load.cc.
+#include "broker/keeper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "topic/topic.h"
+
+namespace gnomon::broker {
+
+using mqtt::Reason;
+using partition::SlotId;
+using records::Table;
+
+namespace {
+// Numbers are never given out twice over runs: the run is their upper part.
+constexpr int run_shift = 40;
+}  // namespace
+
+Keeper::Keeper(const Setup& setup)
+    : id_(setup.id),
+      threads_(setup.threads),
+      run_(setup.run),
+      profile_(setup.profile),
+      store_(setup.store),
+      host_(setup.host),
+      counters_(setup.counters),
+      index_(setup.seed),
+      committer_(setup.store) {}
+
+Keeper::~Keeper() = default;
+
+Keeper::Slot& Keeper::slot(SlotId id) {
+  auto& slot = slots_[id.value];
+  if (slot == nullptr) {
+    slot = std::make_unique<Slot>();
+    slot->home.begin_at(run_ << run_shift);
+  }
+  return *slot;
+}
+
+std::uint64_t Keeper::number(Slot& slot) { return (run_ << run_shift) + ++slot.counter; }
+
+void Keeper::write(std::string key, std::string value) {
+  committer_.batch().operations.emplace_back(store::Put{std::move(key), std::move(value)});
+}
+
+void Keeper::erase(std::string key) {
+  committer_.batch().operations.emplace_back(store::Erase{std::move(key)});
+}
+
+// ---- turns
+
+void Keeper::commit() {
+  if (!committer_.idle()) {
+    auto committed = committer_.commit(ready_, failed_);
+    if (!committed) {
+      // Nothing was written and nothing of it is acknowledged; nor is anything later.
+      failed_.clear();
+      forwards_.clear();
+      return host_.broken(committed.error());
+    }
+    for (const std::uint32_t index : std::exchange(unwritten_, {})) {
+      Session& session = *sessions_[index];
+      if (session.out.written(committer_.applied())) pump(session);
+    }
+    for (Outcome& outcome : std::exchange(ready_, {})) release(std::move(outcome));
+    pass_on();
+  }
+  look();
+  read();
+}
+
+// Only behind commit(): what is read must have been applied.
+void Keeper::read() {
+  for (const auto& request : std::exchange(pages_, {})) host_.read_page(request);
+  for (RetainedRequest& request : std::exchange(retained_reads_, {})) {
+    if (may_retain(request)) {
+      host_.read_retained(request);
+      continue;
+    }
+    RetainedPage nothing;
+    nothing.connection = request.connection;
+    nothing.request = request.request;
+    nothing.from = id_;
+    nothing.filter = request.filters->size();
+    host_.send(request.connection.shard, std::move(nothing));
+  }
+}
+
+// What was promised is written, so it may go: what its receivers write of it comes behind it in the
+// log, and cannot survive without it.
+void Keeper::pass_on() {
+  for (const Forward& forward : std::exchange(forwards_, {})) {
+    const auto decoded = message::decode(as_bytes(forward.message));
+    if (host_.forward(decoded->message, forward.forwarded)) forwarded(forward.forwarded);
+  }
+}
+
+void Keeper::look() {
+  const store::Sequence durable = looked_ = store_.durable();
+  committer_.durable(durable, ready_);
+  for (Outcome& outcome : std::exchange(ready_, {})) release(std::move(outcome));
+  while (!waiting_pumps_.empty() && waiting_pumps_.front().sequence <= durable) {
+    Session& session = *sessions_[waiting_pumps_.front().session];
+    waiting_pumps_.pop_front();
+    session.waits_for_sync = false;
+    if (session.number != 0) pump(session);
+  }
+  if (!waits() || requested_ >= committer_.applied()) return;
+  requested_ = committer_.applied();
+  host_.request_sync();
+}
+
+void Keeper::release(Outcome&& outcome) {
+  if (auto* mail = std::get_if<Addressed>(&outcome)) {
+    host_.send(mail->to, std::move(mail->mail));
+  } else if (auto* answer = std::get_if<Answer>(&outcome)) {
+    host_.answer(answer->to, std::move(answer->change));
+  } else {
+    const Reply& reply = std::get<Reply>(outcome);
+    host_.deliver(reply.to, reply.delivery);
+  }
+}
+
+void Keeper::taken(ShardId from, std::uint64_t position, std::vector<Kept::Refused> refused) {
+  after(Addressed{from, Kept{position, std::move(refused)}});
+}
+
+// ---- retained
+
+// `encoded_` holds the message.
+Reason Keeper::retain(const message::Message& message, SlotId id) {
+  std::string key = records::key(Table::retained, id, message.topic);
+  if (message.payload.empty()) {
+    erase(std::move(key));
+    return Reason::success;
+  }
+  if (!store_.accepting()) return Reason::quota_exceeded;
+  slot(id).retains = true;
+  write(std::move(key), records::Retained{run_, as_text(encoded_.view())}.write());
+  counters_.add(Count::retained_stored);
+  return Reason::success;
+}
+
+void Keeper::handle(RetainedRequest& request) { retained_reads_.push_back(std::move(request)); }
+
+bool Keeper::may_retain(const RetainedRequest& request) const {
+  const auto retains = [this](SlotId id) {
+    return owns(id) && slots_[id.value] != nullptr && slots_[id.value]->retains;
+  };
+  for (const std::string& filter : *request.filters) {
+    if (!topic::has_wildcard(filter)) {
+      if (retains(partition::slot_of(partition::KeyKind::topic, filter))) return true;
+      continue;
+    }
+    for (int id = id_; id < partition::slots; id += threads_) {
+      if (retains(SlotId(static_cast<std::uint8_t>(id)))) return true;
+    }
+  }
+  return false;
+}
+
+// ---- subscriptions
+
+void Keeper::handle(Change& change) {
+  Session* session = find(change.session);
+  if (session == nullptr) return;  // its connection is gone, or will be told so
+  change.seen = host_.seen();
+  const SlotId id = session->slot;
+  const ShardId to = change.connection.shard;
+  for (Change::Entry& entry : change.entries) {
+    if (entry.reason >= Reason::unspecified_error) continue;
+    std::string key = records::key(Table::subscription, id, session->number, entry.filter);
+    auto* place = index_.find(entry.filter);
+    const auto mine = std::find_if(session->filters.begin(), session->filters.end(),
+                                   [&](const Subscribed& each) { return each.filter == place; });
+    const bool existed = place != nullptr && mine != session->filters.end();
+    entry.existed = existed;
+    if (!change.subscribe) {
+      entry.reason = existed ? Reason::success : Reason::no_subscription_existed;
+      if (!existed) continue;
+      session->filters.erase(mine);
+      if (index_.remove(*place, change.session.index).last_subscriber) {
+        host_.interest_changed(entry.filter, false);
+      }
+      erase(std::move(key));
+      continue;
+    }
+    if (!store_.accepting() ||
+        (!existed && session->filters.size() >= limits::subscriptions_per_session)) {
+      entry.reason = Reason::quota_exceeded;
+      continue;
+    }
+    const auto added = index_.add(entry.filter, change.session.index, entry.options);
+    if (existed) {
+      mine->options = entry.options;
+    } else {
+      session->filters.push_back({added.filter, entry.options});
+    }
+    if (added.first_subscriber) {
+      entry.fresh = true;
+      change.interest = host_.interest_changed(entry.filter, true);
+    }
+    write(std::move(key), records::Subscription{entry.options}.write());
+  }
+  host_.changed();
+  after(Answer{to, std::move(change)});
+}
+
+void Keeper::match(Route& route) {
+  matched_.clear();
+  index_.match(route.topic, matched_);
+  merge(matched_, route,
+        [&](std::uint32_t session, const Terms& all, const Terms& own,
+            std::uint32_t first_identifier) {
+          route.kept.push_back({session, first_identifier, all, own});
+        });
+}
+
+}  // namespace gnomon::broker

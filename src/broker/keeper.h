@@ -1,0 +1,295 @@
+// Keeper: the durable side of one thread's slots.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "broker/counters.h"
+#include "broker/delivery.h"
+#include "broker/home.h"
+#include "broker/mail.h"
+#include "broker/outgoing.h"
+#include "broker/profile.h"
+#include "broker/records.h"
+#include "broker/routes.h"
+#include "partition/committer.h"
+#include "store/store.h"
+#include "topic/index.h"
+
+namespace gnomon::broker {
+
+// KeeperHost: what a keeper needs of the shard whose thread it runs on.
+class KeeperHost {
+ public:
+  virtual void send(ShardId to, Mail mail) = 0;
+  virtual void deliver(const ConnectionRef& to, const Delivery& delivery) = 0;
+  // The sessions' interest in a filter went 0→1 or 1→0. Returns the number that all other shards
+  // must have acknowledged before it is in force.
+  virtual std::uint64_t interest_changed(std::string_view filter, bool wanted) = 0;
+  // Sends the answer to a Change when all interest that was changed so far is in force.
+  virtual void answer(ShardId to, Change change) = 0;
+  // Publishes a message that this keeper has promised to pass on: to its own sessions too, by
+  // keep(). True if all who must have it durably have it already; else forwarded() follows.
+  virtual bool forward(const message::Message& message, const Forwarded& forwarded) = 0;
+  // For each shard, the message id behind the last that came from it.
+  [[nodiscard]] virtual std::vector<std::uint64_t> seen() const = 0;
+  // Something changed in what match() finds.
+  virtual void changed() = 0;
+  // Publishes without a promise.
+  virtual void publish(const message::Message& message) = 0;
+  // Reads a page of a queue elsewhere; a Page follows by mail.
+  struct PageRequest {
+    partition::SlotId slot;
+    std::uint32_t session = 0;
+    std::uint64_t number = 0, from = 0, to = 0, request = 0;
+  };
+  virtual void read_page(const PageRequest& request) = 0;
+  // Reads retained messages elsewhere; RetainedPages follow to who asked.
+  virtual void read_retained(const RetainedRequest& request) = 0;
+  // Something waits for what has been applied.
+  virtual void request_sync() = 0;
+  // The store takes nothing any more: the process must end.
+  virtual void broken(const Error& error) = 0;
+  [[nodiscard]] virtual WallTime wall_now() const = 0;
+
+ protected:
+  ~KeeperHost() = default;
+};
+
+// Keeper: persistent sessions, wills, retained messages and the holders of client ids of the slots
+// that are mapped to one thread. A turn's writes go to the store in one batch; what they promise
+// leaves when that is durable.
+// Owner: a shard. Threads: the shard's; load() before it starts.
+class Keeper {
+ public:
+  struct Setup {
+    ShardId id = 0;
+    int threads = 1;        // keepers; slot s belongs to the one with id s % threads
+    std::uint64_t run = 1;  // grows with every start on a store
+    std::uint64_t seed = 0;
+    const Profile& profile;
+    store::Store& store;
+    KeeperHost& host;
+    Counters& counters;
+  };
+  explicit Keeper(const Setup& setup);
+  ~Keeper();
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+
+  // Reads everything of its slots from the store. Errors: unavailable (the store fails, or holds
+  // what is no such record; the message names the key).
+  Result<void> load();
+  // Goes on with what a run before this one has left: passes on what it had promised, finishes
+  // purges, arms wills. After all keepers are loaded and know of each other's interest.
+  void resume();
+  // Calls `each(filter)` for every filter that a session here wants.
+  template <class F>
+  void each_filter(F&& each) const {
+    for (const std::string& filter : loaded_filters_) each(filter);
+  }
+  void forget_loaded() { loaded_filters_ = {}; }
+
+  // ---- mail
+  void handle(Claim& claim);
+  void handle(const Release& release);
+  void handle(const Opened& opened);
+  void handle(Change& change);
+  void handle(const Acks& acks);
+  void handle(Receive& receive);
+  void handle(const ReleaseId& release);
+  void handle(Page& page);
+  void handle(RetainedRequest& request);
+
+  // ---- messages
+  // Adds to `route` the sessions here that want its topic.
+  void match(Route& route);
+  // Takes a message: with QoS ≥ 1 for the sessions of the route, with retain as its topic's value
+  // if that slot is here. Success, or why one refused it.
+  mqtt::Reason keep(const message::Message& message, const Route& route,
+                    const Forwarded* forwarded);
+  // Puts a retained message into the queue of a session that has subscribed.
+  void handle(Replayed& replayed);
+  // Everything of shard `from` up to this position has been taken.
+  void taken(ShardId from, std::uint64_t position, std::vector<Kept::Refused> refused);
+  // All have what forward() passed on.
+  void forwarded(const Forwarded& forwarded);
+
+  // ---- turns
+  // Writes this turn's batch and sends what may leave. That may cause more to be written: commit
+  // until idle().
+  void commit();
+  [[nodiscard]] bool idle() const { return committer_.idle(); }
+  // The store has become durable further than anybody has looked, and somebody waits for it. Asked
+  // before the loop sleeps: the syncer's wake may have come while the turn was on its way.
+  [[nodiscard]] bool has_news() const { return waits() && store_.durable() > looked_; }
+  // Expires sessions and publishes wills that are due. The next time there is something, or 0.
+  void expire();
+  // When expire() has something to do; 0: nothing in sight.
+  [[nodiscard]] WallTime next_deadline() const {
+    return deadlines_.empty() ? WallTime{} : deadlines_.front().at;
+  }
+  [[nodiscard]] bool shares_hash(std::string_view filter) const {
+    return index_.shares_hash(filter);
+  }
+
+  [[nodiscard]] std::size_t sessions() const { return by_client_.size(); }
+  [[nodiscard]] std::uint64_t queued() const { return queued_; }
+  [[nodiscard]] bool owns(partition::SlotId slot) const {
+    return partition::thread_of(slot, threads_) == id_;
+  }
+
+ private:
+  struct Subscribed {
+    topic::SubscriptionIndex::Filter* filter;
+    topic::Options options;
+  };
+  struct Session {
+    std::string client_id;
+    partition::SlotId slot;
+    std::uint64_t number = 0;  // 0: a free place
+    std::uint32_t expiry_seconds = 0;
+    WallTime gone{};              // 0: connected
+    bool open = false;            // its connection takes deliveries
+    bool waits_for_sync = false;  // it is in waiting_pumps_
+    ConnectionRef connection;
+    Generation generation = 0;
+    std::uint16_t receive_maximum = 65535;
+    std::uint64_t page_request = 0;  // outstanding; 0: none
+    std::vector<Subscribed> filters;
+    std::vector<std::uint16_t> received;  // packet ids of QoS 2 PUBLISHes from the client, sorted
+    Outgoing out;
+  };
+  struct Purge {
+    partition::SlotId slot;
+    std::uint64_t number, from, to;
+  };
+  struct Slot {
+    Home home;
+    std::unordered_map<std::uint64_t, std::uint32_t> bodies;      // id → entries that share it
+    std::unordered_map<std::uint8_t, std::uint64_t> marks;        // forwarding slot → sequence
+    std::vector<std::pair<std::uint64_t, std::string>> forwards;  // found at start
+    std::uint64_t counter = 0;  // of numbers given out in this run
+    bool retains = false;       // it may hold retained messages
+  };
+  struct Answer {
+    ShardId to;
+    Change change;
+  };
+  struct Reply {
+    ConnectionRef to;
+    Delivery delivery;
+  };
+  using Outcome = std::variant<Addressed, Answer, Reply>;
+  struct Forward {
+    Forwarded forwarded;
+    std::string message;
+  };
+
+  // ---- keeper.cc
+  Slot& slot(partition::SlotId id);
+  std::uint64_t number(Slot& slot);
+  void write(std::string key, std::string value);
+  void erase(std::string key);
+  void look();  // what has become durable
+  [[nodiscard]] bool waits() const { return committer_.waiting() > 0 || !waiting_pumps_.empty(); }
+  void release(Outcome&& outcome);
+  void pass_on();
+  void after(Outcome outcome) { committer_.after(std::move(outcome)); }
+
+  // ---- keeper_claims.cc
+  void claim_effects(const std::string& client_id, Claim* claim);
+  void grant(Claim& claim, Grant grant);
+  Session& make_session(const Claim& claim, partition::SlotId slot);
+  void write_session(const Session& session);
+  void end_session(Session& session);
+  void leave_will(const Claim& claim, const Grant& grant);
+  void will_of(const std::string& client_id, const Release& release, std::uint32_t expiry);
+  void publish_will(const std::string& client_id, const records::Will& will);
+  void schedule(WallTime at, const std::string& client_id);
+  void expire_session(const std::string& client_id, WallTime now);
+
+  // ---- keeper_queue.cc
+  Session* find(const SessionRef& ref);
+  mqtt::Reason keep_for_sessions(const message::Message& message, const Route& route,
+                                 const Forwarded* forwarded);
+  void share_bodies(const Forwarded* forwarded);
+  mqtt::Reason keep_for(Session& session, const message::Message& message, std::uint8_t qos,
+                        bool retain, std::span<const std::uint32_t> identifiers, std::uint64_t body,
+                        bool promised);
+  mqtt::Reason retain(const message::Message& message, partition::SlotId id);
+  [[nodiscard]] bool may_retain(const RetainedRequest& request) const;
+  void read();
+  bool seen_before(Slot& slot, partition::SlotId id, const Forwarded& forwarded);
+  void pump(Session& session);
+  void send(Session& session, Outgoing::Ready& ready, WallTime now, bool& sent);
+  void gone(Session& session, const Outgoing::Gone& gone);
+  void drop_body(partition::SlotId id, std::uint64_t body);
+  void page_for(Session& session);
+  void purge_next();
+  void purge_page(const Page& page);
+
+  // ---- keeper_load.cc
+  Result<void> load_slot(partition::SlotId id);
+
+  const ShardId id_;
+  const int threads_;
+  const std::uint64_t run_;
+  const Profile& profile_;
+  store::Store& store_;
+  KeeperHost& host_;
+  Counters& counters_;
+
+  std::array<std::unique_ptr<Slot>, partition::slots> slots_;
+  std::vector<std::unique_ptr<Session>> sessions_;
+  std::vector<std::uint32_t> free_sessions_;
+  std::unordered_map<std::string, std::uint32_t> by_client_;
+  topic::SubscriptionIndex index_;
+  std::vector<std::string> loaded_filters_;
+  std::unordered_map<std::string, Claim> waiting_claims_;
+  std::unordered_map<std::string, records::Will> wills_;
+
+  partition::Committer<Outcome> committer_;
+  std::vector<Forward> forwards_;         // of this turn: passed on when it is written
+  std::vector<std::uint32_t> unwritten_;  // sessions with entries of this turn's batch
+  struct WaitingPump {
+    store::Sequence sequence;
+    std::uint32_t session;
+  };
+  std::deque<WaitingPump> waiting_pumps_;
+  store::Sequence requested_ = 0;  // a sync was asked for up to here
+  store::Sequence looked_ = 0;     // durable when last looked
+  // To be read when this turn's batch is applied.
+  std::vector<KeeperHost::PageRequest> pages_;
+  std::vector<RetainedRequest> retained_reads_;
+  std::deque<Purge> purges_;
+  bool purging_ = false;
+  std::uint64_t requests_ = 0;
+  std::uint64_t queued_ = 0;
+  struct Deadline {
+    WallTime at;
+    std::string client_id;
+    bool operator>(const Deadline& other) const { return at > other.at; }
+  };
+  std::vector<Deadline> deadlines_;  // a heap
+
+  // Scratch.
+  std::vector<Addressed> effects_;
+  std::vector<Outcome> ready_, failed_;
+  std::vector<topic::Subscription> matched_;
+  std::array<std::uint32_t, partition::slots> receivers_{};
+  std::vector<std::uint8_t> receiver_slots_;
+  std::array<std::uint64_t, partition::slots> shared_bodies_{};
+  Buffer encoded_;
+};
+
+}  // namespace gnomon::broker

@@ -1,0 +1,195 @@
+// Keeper: what a run before this one has left in the store.
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "broker/keeper.h"
+
+namespace gnomon::broker {
+
+using partition::SlotId;
+using records::Table;
+
+namespace {
+
+std::string hex(std::string_view bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes.substr(0, 64)) {
+    out += digits[static_cast<unsigned char>(c) >> 4U];
+    out += digits[static_cast<unsigned char>(c) & 15U];
+  }
+  return out;
+}
+
+// Walks one table of one slot. `each(rest of the key, value)` returns false for what is damaged.
+template <class F>
+Result<void> walk(const store::Store& store, Table table, SlotId id, F&& each) {
+  const std::string begin = records::prefix(table, id);
+  std::string damaged;
+  auto scanned =
+      store.scan(begin, records::behind(begin), [&](std::string_view key, std::string_view value) {
+        if (each(records::rest(key), value)) return true;
+        damaged = key;
+        return false;
+      });
+  if (!scanned || damaged.empty()) return scanned;
+  return Error{Code::unavailable, "the store holds a damaged record under the key " + hex(damaged) +
+                                      "; restore a backup (gnomon restore)"};
+}
+
+}  // namespace
+
+Result<void> Keeper::load() {
+  for (int id = 0; id < partition::slots; ++id) {
+    const SlotId slot_id(static_cast<std::uint8_t>(id));
+    if (!owns(slot_id)) continue;
+    if (auto loaded = load_slot(slot_id); !loaded) return loaded;
+  }
+  return {};
+}
+
+Result<void> Keeper::load_slot(SlotId id) {
+  std::unordered_map<std::uint64_t, std::uint32_t> by_number;
+  std::vector<std::uint32_t> found_open;
+  const WallTime now = host_.wall_now();
+  const auto session_of = [&](std::string_view& rest) -> Session* {
+    const auto found = by_number.find(records::take_number(rest));
+    return found == by_number.end() ? nullptr : sessions_[found->second].get();
+  };
+
+  auto walked =
+      walk(store_, Table::session, id, [&](std::string_view rest, std::string_view value) {
+        records::Session record;
+        if (!record.read(value)) return false;
+        const auto index = static_cast<std::uint32_t>(sessions_.size());
+        Session& session = *sessions_.emplace_back(std::make_unique<Session>());
+        session.client_id = rest;
+        session.slot = id;
+        session.number = record.number;
+        session.expiry_seconds = record.expiry_seconds;
+        // One that was connected: what it has may have been sent, so it is sent again with DUP.
+        const bool was_open = record.gone.ms == 0;
+        session.gone = was_open ? now : record.gone;
+        session.out.set_sent_to(was_open ? UINT64_MAX : record.sent_to);
+        by_client_.emplace(session.client_id, index);
+        by_number.emplace(session.number, index);
+        if (was_open) write_session(session);
+        schedule(session.gone + std::chrono::seconds(std::int64_t{session.expiry_seconds}),
+                 session.client_id);
+        return true;
+      });
+  if (!walked) return walked;
+
+  walked =
+      walk(store_, Table::subscription, id, [&](std::string_view rest, std::string_view value) {
+        std::string_view filter = rest;
+        const std::uint64_t number = records::take_number(filter);
+        records::Subscription record;
+        if (!record.read(value)) return false;
+        const auto found = by_number.find(number);
+        if (found == by_number.end()) {
+          erase(records::key(Table::subscription, id, number, filter));
+          return true;
+        }
+        const auto added = index_.add(filter, found->second, record.options);
+        sessions_[found->second]->filters.push_back({added.filter, record.options});
+        if (added.first_subscriber) loaded_filters_.emplace_back(filter);
+        return true;
+      });
+  if (!walked) return walked;
+
+  std::map<std::uint64_t, Purge> orphans;  // queues whose session was purged
+  walked = walk(store_, Table::queue, id, [&](std::string_view rest, std::string_view value) {
+    std::string_view numbers = rest;
+    const std::uint64_t number = records::take_number(numbers);
+    const std::uint64_t sequence = records::take_number(numbers);
+    records::Entry entry;
+    if (!numbers.empty() || !entry.read(value)) return false;
+    if (entry.body != 0) ++slot(id).bodies[entry.body];
+    const auto found = by_number.find(number);
+    if (found == by_number.end()) {
+      auto& orphan = orphans.try_emplace(number, Purge{id, number, sequence, 0}).first->second;
+      orphan.to = sequence + 1;
+      return true;
+    }
+    sessions_[found->second]->out.found(sequence, value.size());
+    ++queued_;
+    return true;
+  });
+  if (!walked) return walked;
+  for (const auto& [number, purge] : orphans) purges_.push_back(purge);
+  // What a connected session had may have been sent, so it is sent again with DUP.
+  for (const std::uint32_t index : found_open) {
+    sessions_[index]->out.set_sent_to(sessions_[index]->out.next());
+    write_session(*sessions_[index]);
+  }
+
+  walked = walk(store_, Table::body, id, [&](std::string_view rest, std::string_view) {
+    const std::uint64_t body = records::take_number(rest);
+    if (!slot(id).bodies.contains(body)) erase(records::key(Table::body, id, body));
+    return true;
+  });
+  if (!walked) return walked;
+
+  walked = walk(store_, Table::received, id, [&](std::string_view rest, std::string_view) {
+    std::string_view numbers = rest;
+    Session* session = session_of(numbers);
+    const auto packet_id = static_cast<std::uint16_t>(records::take_number(numbers));
+    if (session != nullptr) session->received.push_back(packet_id);
+    return packet_id != 0;
+  });
+  if (!walked) return walked;
+
+  walked = walk(store_, Table::forward, id, [&](std::string_view rest, std::string_view value) {
+    if (!message::decode(as_bytes(value))) return false;
+    slot(id).forwards.emplace_back(records::take_number(rest), value);
+    return true;
+  });
+  if (!walked) return walked;
+
+  const std::string retained = records::prefix(Table::retained, id);
+  walked = store_.scan(retained, records::behind(retained), [&](auto, auto) {
+    slot(id).retains = true;
+    return false;
+  });
+  if (!walked) return walked;
+
+  walked = walk(store_, Table::mark, id, [&](std::string_view rest, std::string_view value) {
+    std::uint64_t mark = 0;
+    if (rest.size() != 1 || !records::read_number(value, mark)) return false;
+    slot(id).marks[static_cast<std::uint8_t>(rest[0])] = mark;
+    return true;
+  });
+  if (!walked) return walked;
+
+  return walk(store_, Table::will, id, [&](std::string_view rest, std::string_view value) {
+    records::Will will;
+    if (!will.read(value) || !message::decode(as_bytes(will.message))) return false;
+    // Its connection was open when the server ended: due, unless the client comes back soon.
+    if (will.due.ms == 0) {
+      will.grace = true;
+      will.due = now + profile_.will_grace;
+    }
+    schedule(will.due, std::string(rest));
+    wills_.emplace(rest, std::move(will));
+    return true;
+  });
+}
+
+void Keeper::resume() {
+  for (auto& slot : slots_) {
+    if (slot == nullptr) continue;
+    const SlotId id(static_cast<std::uint8_t>(&slot - slots_.data()));
+    for (auto& [sequence, message] : std::exchange(slot->forwards, {})) {
+      forwards_.push_back({{id, sequence}, std::move(message)});
+    }
+  }
+  purge_next();
+  pass_on();
+}
+
+}  // namespace gnomon::broker
