@@ -86,15 +86,11 @@ void append_message(const message::Message& message, const Forwarded* forwarded,
   message::encode(message, out);
 }
 
-Carried take_message(ByteView& bytes) {
-  Carried carried;
-  carried.is_forwarded = take<std::uint8_t>(bytes) == forwarded_tag;
-  if (carried.is_forwarded) {
-    carried.forwarded.slot = partition::SlotId(take<std::uint8_t>(bytes));
-    carried.forwarded.sequence = take<std::uint64_t>(bytes);
-  }
-  carried.message = take_encoded(bytes);
-  return carried;
+bool take_forwarded(ByteView& bytes, Forwarded& forwarded) {
+  if (take<std::uint8_t>(bytes) != forwarded_tag) return false;
+  forwarded.slot = partition::SlotId(take<std::uint8_t>(bytes));
+  forwarded.sequence = take<std::uint64_t>(bytes);
+  return true;
 }
 
 }  // namespace gnomon::broker

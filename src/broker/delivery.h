@@ -51,12 +51,8 @@ class DeliveryReader {
 
 // A message in a block of Data, with what it was forwarded by.
 void append_message(const message::Message& message, const Forwarded* forwarded, Buffer& out);
-// Takes the first off `bytes`.
-struct Carried {
-  message::Message message;
-  Forwarded forwarded;
-  bool is_forwarded = false;
-};
-Carried take_message(ByteView& bytes);
+// Takes what stands in front of the next message off `bytes`; message::decode() reads on. True if
+// it was forwarded.
+bool take_forwarded(ByteView& bytes, Forwarded& forwarded);
 
 }  // namespace gnomon::broker

@@ -46,7 +46,8 @@ Reason Keeper::keep(const message::Message& message, const Route& route,
     return Reason::success;
   }
   receiver_slots_.clear();
-  const SlotId topic_slot = partition::slot_of(partition::KeyKind::topic, message.topic);
+  const SlotId topic_slot =
+      message.retain ? partition::slot_of(partition::KeyKind::topic, message.topic) : SlotId();
   const bool retains = message.retain && owns(topic_slot);
   if (message.qos > 0) {
     for (const KeptTarget& target : route.kept) {

@@ -277,15 +277,17 @@ void Shard::handle_data(ShardId from, Data& data) {
   Peer& peer = peers_[from];
   ByteView bytes = data.block->entries.view();
   while (!bytes.empty()) {
-    const Carried carried = take_message(bytes);
-    const message::Message& message = carried.message;
+    Forwarded forwarded;
+    const bool is_forwarded = take_forwarded(bytes, forwarded);
+    const auto decoded = message::decode(bytes);
+    const message::Message& message = decoded->message;
+    bytes = bytes.subspan(decoded->size);
     const Route& to = route(message.topic);
     ++peer.position;
     peer.seen = message.id + 1;
     deliver_here(message, to, nullptr);
-    if (message.qos == 0 && !message.retain) continue;
-    const auto reason =
-        keeper_.keep(message, to, carried.is_forwarded ? &carried.forwarded : nullptr);
+    if ((message.qos == 0 || to.kept.empty()) && !message.retain) continue;
+    const auto reason = keeper_.keep(message, to, is_forwarded ? &forwarded : nullptr);
     if (reason != mqtt::Reason::success) peer.refused.push_back({peer.position, reason});
   }
   peer.kept_due |= data.block->wants_kept;

@@ -57,7 +57,8 @@ Shard::Published Shard::publish(const message::Message& message, Route& route,
   deliver_here(message, route, origin);
   topic::OwnerMask threads = route.remote;
   Published published;
-  if (message.qos > 0 || message.retain) {
+  const bool is_kept = message.qos > 0 && (route.kept_remote != 0 || !route.kept.empty());
+  if (is_kept || message.retain) [[unlikely]] {
     published = publish_kept(message, route, threads, forwarded);
   }
   for (auto mask = threads; mask != 0; mask &= mask - 1) {

@@ -81,6 +81,7 @@ void declare(Arguments& arguments, const std::string& shape, Given& given) {
                    1, 1'000'000);
   arguments.number("--inflight", "N", "QoS 1: unacknowledged per publisher (default 64)",
                    load.inflight, 1, 65'535);
+  arguments.flag("--persistent", load.persistent, "Subscribers have sessions that outlive them");
 }
 
 int run_shape(const std::string& shape, Words words) {

@@ -251,7 +251,7 @@ void Generator::tell(const char* doing, std::uint64_t done) {
 
 void Generator::turn() {
   while (opened_ < open_limit_ && handshaking_ < options().burst && !failure_) {
-    check(clients_[opened_++].open(target_, options().version));
+    check(clients_[opened_++].open(target_, options().version, options().persistent));
     ++handshaking_;
   }
   Duration wait = 10ms;

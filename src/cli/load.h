@@ -35,6 +35,7 @@ struct LoadOptions {
   // subscribers, so a broker that drops nothing within its own limits delivers them all; with QoS 1
   // at most `inflight` without a PUBACK.
   std::uint64_t window = 64, inflight = 64;
+  bool persistent = false;  // subscribers have sessions that outlive them (3.1.1: not clean)
   // How much: so many messages, all publishers together, or else publish for so long.
   std::optional<std::uint64_t> messages;
   std::chrono::milliseconds publish_for{3000};

@@ -66,7 +66,8 @@ LoadClient::~LoadClient() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Result<void> LoadClient::open(const Target& target, mqtt::Version version) {
+Result<void> LoadClient::open(const Target& target, mqtt::Version version, bool kept) {
+  persistent = kept && !publisher;
   version_ = version;
   const int family = target.address.ss_family;
   fd_ = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -107,6 +108,8 @@ void LoadClient::say_connect() {
   connect.version = version_;
   connect.client_id = id;
   connect.keep_alive_seconds = 600;
+  connect.clean_start = !persistent;
+  if (persistent && version_ == mqtt::Version::v5) connect.session_expiry_seconds = 3600;
   handshake_->connect(connect, output);
 }
 

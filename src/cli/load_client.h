@@ -33,8 +33,9 @@ class LoadClient {
   LoadClient(const LoadClient&) = delete;
   LoadClient& operator=(const LoadClient&) = delete;
 
-  // Starts to connect. Errors: unavailable, with the system's reason.
-  Result<void> open(const Target& target, mqtt::Version version);
+  // Starts to connect. `persistent`: its session, if it subscribes, outlives it. Errors:
+  // unavailable, with the system's reason.
+  Result<void> open(const Target& target, mqtt::Version version, bool persistent);
   // The socket can be written. Errors: unavailable (the connection was refused).
   Result<void> on_writable();
   // Handshake only: takes what was received. Errors: unavailable (the broker refused).
@@ -51,6 +52,7 @@ class LoadClient {
 
   State state = State::idle;
   bool publisher = false;
+  bool persistent = false;
   bool queued = false;      // in the generator's list of those that may publish
   std::uint32_t index = 0;  // among the publishers, or among the subscribers
   std::string topic;        // or filter
