@@ -27,7 +27,7 @@ struct Got {
 // For stores that are durable at once.
 class NoSyncer final : public partition::Syncer {
  public:
-  void request() override {}
+  void request(int) override {}
 };
 
 class Broker {

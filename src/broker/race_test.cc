@@ -83,7 +83,7 @@ class Blocking {
 // The store is durable at once.
 class NoSyncer final : public partition::Syncer {
  public:
-  void request() override {}
+  void request(int) override {}
 };
 
 // Shards with their own threads, and an acceptor.

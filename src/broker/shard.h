@@ -126,7 +126,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   bool forward(const message::Message& message, const Forwarded& forwarded) override;
   void read_page(const PageRequest& request) override;
   void read_retained(const RetainedRequest& request) override;
-  void request_sync() override { syncer_.request(); }
+  void request_sync() override { syncer_.request(id_); }
   void broken(const Error& error) override;
   [[nodiscard]] WallTime wall_now() const override { return loop_.wall_now(); }
   // An acknowledgement of a persistent session's client: to its home, in batches.

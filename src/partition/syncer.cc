@@ -29,21 +29,22 @@ void ThreadSyncer::stop() {
   thread_.join();
 }
 
-void ThreadSyncer::request() {
-  // An exchange also where it changes nothing: it orders what the caller applied before the sync
+void ThreadSyncer::request(int loop) {
+  // Also where it changes nothing: it orders what the caller applied before the sync
   // that takes the flag.
-  if (due_.exchange(true, std::memory_order_acq_rel)) return;
-  { const std::lock_guard lock(mutex_); }  // the thread is before its look at due_, or asleep
+  const std::uint64_t bit = std::uint64_t{1} << loop;
+  if (asked_.fetch_or(bit, std::memory_order_acq_rel) != 0) return;
+  { const std::lock_guard lock(mutex_); }  // the thread is before its look at asked_, or asleep
   wake_.notify_one();
 }
 
 bool ThreadSyncer::wait() {
   std::unique_lock lock(mutex_);
-  wake_.wait(lock, [this] { return stopping_ || due_.load(std::memory_order_relaxed); });
+  wake_.wait(lock, [this] { return stopping_ || asked_.load(std::memory_order_relaxed) != 0; });
   return !stopping_;
 }
 
-bool ThreadSyncer::sync() {
+bool ThreadSyncer::sync(std::uint64_t asked) {
   const Instant begin = clock_.now();
   const auto synced = store_.sync();
   if (!synced) {
@@ -54,17 +55,18 @@ bool ThreadSyncer::sync() {
   syncs_.fetch_add(1, std::memory_order_relaxed);
   total_ns_.fetch_add(took, std::memory_order_relaxed);
   max_ns_.store(std::max(took, max_ns_.load(std::memory_order_relaxed)), std::memory_order_relaxed);
-  for (runtime::Loop* loop : loops_) loop->wake();
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    if ((asked >> i & 1U) != 0) loops_[i]->wake();
+  }
   return true;
 }
 
 void ThreadSyncer::run() {
   while (wait()) {
-    due_.exchange(false,
-                  std::memory_order_acq_rel);  // before the sync: later requests need another
-    if (!sync()) return;
+    // Taken before the sync: who asks later needs another.
+    if (!sync(asked_.exchange(0, std::memory_order_acq_rel))) return;
   }
-  if (store_.applied() != store_.durable()) sync();
+  if (store_.applied() != store_.durable()) sync(0);
 }
 
 ThreadSyncer::Stats ThreadSyncer::stats() const {

@@ -21,11 +21,12 @@ namespace gnomon::partition {
 class Syncer {
  public:
   virtual ~Syncer() = default;
-  // Somebody waits for what has been applied so far. Any thread; cheap when a sync is due already.
-  virtual void request() = 0;
+  // The loop with this number (from 0, below 64) waits for what it has applied so far. Any thread;
+  // cheap when a sync is due already.
+  virtual void request(int loop) = 0;
 };
 
-// ThreadSyncer: one thread that syncs on request, and wakes the loops when it has: they look at
+// ThreadSyncer: one thread that syncs on request, and then wakes the loops that asked: they look at
 // store.durable() in their turn, and again in has_mail(), or a wake between the two is lost. What
 // is applied while a sync runs is made durable together by the next: batches grow with the load and
 // no timer is needed. Owner:   the server, which starts it before and stops it after the loops do
@@ -43,7 +44,7 @@ class ThreadSyncer final : public Syncer {
   void start();
   // Syncs once more if something is applied and not durable, and joins the thread. Idempotent.
   void stop();
-  void request() override;
+  void request(int loop) override;
 
   // Successful syncs and the time they took.
   struct Stats {
@@ -53,8 +54,8 @@ class ThreadSyncer final : public Syncer {
 
  private:
   void run();
-  bool wait();  // for a request; false when it is to stop
-  bool sync();  // false when broken
+  bool wait();                     // for a request; false when it is to stop
+  bool sync(std::uint64_t asked);  // false when broken
 
   store::Store& store_;
   const std::vector<runtime::Loop*> loops_;
@@ -62,8 +63,9 @@ class ThreadSyncer final : public Syncer {
   const std::function<void(const Error&)> on_broken_;
   std::thread thread_;
 
-  // due_ is written without the lock by those who find it set; whoever sets it wakes the thread.
-  std::atomic<bool> due_{false};
+  // A bit for each loop that waits. Whoever sets the first wakes the thread; the others need no
+  // lock.
+  std::atomic<std::uint64_t> asked_{0};
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // under mutex_

@@ -83,11 +83,11 @@ TEST_CASE("requests during a sync are met by one sync more") {
   Fixture f;
   f.syncer.start();
   f.apply();
-  f.syncer.request();
+  f.syncer.request(0);
   f.store.wait_begun(1);
   for (int i = 0; i < 100; ++i) {
     f.apply();
-    f.syncer.request();
+    f.syncer.request(0);
   }
   CHECK(f.store.durable() == 0);
   f.store.allow(1);
@@ -129,11 +129,11 @@ TEST_CASE("a failed sync is told once and never tried again") {
   f.store.fail();
   f.syncer.start();
   f.apply();
-  f.syncer.request();
+  f.syncer.request(0);
   f.broken.wait(0);
   for (int i = 0; i < 10; ++i) {
     f.apply();
-    f.syncer.request();
+    f.syncer.request(0);
   }
   f.syncer.stop();
   CHECK(f.broken == 1);
@@ -151,7 +151,7 @@ TEST_CASE("no request of four threads is lost") {
     threads.emplace_back([&] {
       for (int i = 0; i < 1000; ++i) {
         const store::Sequence sequence = *f.store.apply({});
-        f.syncer.request();
+        f.syncer.request(0);
         f.store.wait_durable(sequence);
       }
     });
@@ -174,7 +174,7 @@ struct Woken final : runtime::TurnHandler {
   std::atomic<store::Sequence> seen{0};
 };
 
-TEST_CASE("the loops are woken when what they wait for is durable") {
+TEST_CASE("the loops that asked are woken when what they wait for is durable") {
   Fixture f;
   f.store.allow(1000);
   const auto network = runtime::make_epoll_network(f.clock, f.wall);
@@ -188,7 +188,8 @@ TEST_CASE("the loops are woken when what they wait for is durable") {
   syncer.start();
   for (store::Sequence n = 1; n <= 100; ++n) {
     f.apply();
-    syncer.request();
+    syncer.request(0);
+    syncer.request(1);
     one.seen.wait(n - 1);
     two.seen.wait(n - 1);
   }

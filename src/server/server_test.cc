@@ -37,7 +37,7 @@ struct Fixture {
   // The store is durable at once.
   class NoSyncer final : public partition::Syncer {
    public:
-    void request() override {}
+    void request(int) override {}
   };
   static std::unique_ptr<partition::Syncer> make_syncer(const std::vector<runtime::Loop*>&,
                                                         const Ports::OnBroken&) {
