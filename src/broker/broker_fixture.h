@@ -3,13 +3,16 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
 #include "broker/shard.h"
 #include "mqtt/connection.h"
 #include "runtime/sim.h"
+#include "store/lossy.h"
 #include "store/memory.h"
 
 namespace gnomon::broker::testing {
@@ -24,26 +27,24 @@ struct Got {
   std::optional<std::uint32_t> expiry;
 };
 
-// For stores that are durable at once.
-class NoSyncer final : public partition::Syncer {
+// Notes that somebody waits; Broker::sync() does it. For a store that is durable at once nobody
+// does.
+class DrivenSyncer final : public partition::Syncer {
  public:
-  void request(int) override {}
+  void request(int) override { requested = true; }
+  bool requested = false;
 };
 
 class Broker {
  public:
-  explicit Broker(int count, std::uint64_t seed = 1, Profile given = {})
-      : profile(given), network(seed), random(seed), store(store::make_memory_store()) {
+  // On a store in memory, or on one that a test can crash.
+  explicit Broker(int count, std::uint64_t seed = 1, Profile given = {},
+                  std::unique_ptr<store::LossyStore> on = nullptr)
+      : profile(given), network(seed), random(seed), count_(count), seed_(seed) {
+    lossy = on.get();
+    store = on ? std::move(on) : store::make_memory_store();
     control = network.make_loop();
-    pool_loop = network.make_loop();
-    pool = std::make_unique<runtime::LoopPool>(*pool_loop);
-    for (int i = 0; i < count; ++i) {
-      loops.push_back(network.make_loop());
-      shards.push_back(std::make_unique<Shard>(Shard::Setup{static_cast<ShardId>(i), count, seed, 1,
-                                                            profile, *loops.back(), *store, syncer,
-                                                            *pool, random, [](const Error&) {}}));
-    }
-    for (auto& shard : shards) shard->join(shards);
+    start();
     listener = std::move(
         *control->listen({"127.0.0.1", 0}, [this](std::span<const runtime::Accepted> accepted) {
           for (const runtime::Accepted& connection : accepted) {
@@ -54,9 +55,31 @@ class Broker {
             shard.mailbox().push(letter);
           }
         }));
-    for (auto& loop : loops) loop->start("shard");
-    pool_loop->start("pool");
     control->start("control");
+  }
+
+  // A power cut between two turns, and the start after it, as the server starts. The test closes
+  // its clients first: what they have not read by then is lost.
+  void crash(Random& how) {
+    shards.clear();
+    pool.reset();
+    pool_loop.reset();
+    loops.clear();
+    lossy->crash(how);
+    start();
+  }
+  // What the syncer's thread does when somebody has asked for it. False: nobody has.
+  bool sync() {
+    if (!std::exchange(syncer.requested, false)) return false;
+    if (!store->sync()) throw std::runtime_error("the store does not sync");
+    for (auto& loop : loops) loop->wake();
+    return true;
+  }
+  // Runs until nothing is left to do and nobody waits for a sync.
+  void run() {
+    do {
+      network.run();
+    } while (sync());
   }
 
   std::uint64_t total(Count which) {
@@ -69,13 +92,47 @@ class Broker {
   runtime::SimNetwork network;
   SeededRandom random;
   std::unique_ptr<store::Store> store;
-  NoSyncer syncer;
+  store::LossyStore* lossy = nullptr;  // `store`, if it is one
+  DrivenSyncer syncer;
   std::unique_ptr<runtime::Loop> control, pool_loop;
   std::unique_ptr<runtime::LoopPool> pool;
   std::vector<std::unique_ptr<runtime::Loop>> loops;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<runtime::Listener> listener;
   std::size_t next_shard = 0;  // connections are dealt out in turn; a test may set it
+  std::uint64_t runs = 0;
+
+ private:
+  void start() {
+    ++runs;
+    syncer.requested = false;
+    pool_loop = network.make_loop();
+    pool = std::make_unique<runtime::LoopPool>(*pool_loop);
+    for (int i = 0; i < count_; ++i) {
+      loops.push_back(network.make_loop());
+      shards.push_back(std::make_unique<Shard>(
+          Shard::Setup{static_cast<ShardId>(i), count_, seed_, runs, profile, *loops.back(), *store,
+                       syncer, *pool, random, [](const Error& error) {
+                         throw std::runtime_error("the store is broken: " + error.message);
+                       }}));
+    }
+    for (auto& shard : shards) shard->join(shards);
+    if (lossy != nullptr) {
+      for (auto& shard : shards) {
+        if (auto recovered = shard->recover(); !recovered) {
+          throw std::runtime_error(recovered.error().message);
+        }
+      }
+      for (auto& shard : shards) shard->introduce(shards);
+      for (auto& shard : shards) shard->resume();
+      for (auto& loop : loops) loop->wake();  // a thread begins with a turn
+    }
+    for (auto& loop : loops) loop->start("shard");
+    pool_loop->start("pool");
+  }
+
+  int count_;
+  std::uint64_t seed_;
 };
 
 class Client {
