@@ -71,13 +71,12 @@ Result<void> Keeper::load_slot(SlotId id) {
         session.slot = id;
         session.number = record.number;
         session.expiry_seconds = record.expiry_seconds;
-        // One that was connected: what it has may have been sent, so it is sent again with DUP.
         const bool was_open = record.gone.ms == 0;
         session.gone = was_open ? now : record.gone;
-        session.out.set_sent_to(was_open ? UINT64_MAX : record.sent_to);
+        session.out.set_sent_to(record.sent_to);
+        if (was_open) found_open.push_back(index);
         by_client_.emplace(session.client_id, index);
         by_number.emplace(session.number, index);
-        if (was_open) write_session(session);
         schedule(session.gone + std::chrono::seconds(std::int64_t{session.expiry_seconds}),
                  session.client_id);
         return true;

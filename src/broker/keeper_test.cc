@@ -1,0 +1,69 @@
+// Persistent sessions, one matter at a time. All of it together: durable_model_test.cc.
+#include "broker/keeper.h"
+
+#include <doctest/doctest.h>
+
+#include "broker/durable_fixture.h"
+
+namespace gnomon::broker {
+namespace {
+
+using mqtt::Version;
+using testing::Broker;
+using testing::Device;
+using testing::Recorder;
+
+constexpr std::uint32_t hour = 3600;
+
+// A device with what it got.
+struct Party {
+  Recorder recorder;
+  Device device;
+  explicit Party(const std::string& id) : device(recorder, id, Version::v5) {}
+};
+
+// Runs until nobody has anything to say.
+template <class... P>
+void talk(Broker& broker, P&... parties) {
+  for (int round = 0; round < 8; ++round) {
+    broker.run();
+    ((parties.device.poll(), parties.device.answer(SIZE_MAX)), ...);
+  }
+  broker.run();
+}
+
+std::unique_ptr<store::LossyStore> lossy() { return std::make_unique<store::LossyStore>(); }
+
+TEST_CASE("after a crash only what may have been sent has DUP") {
+  Broker broker(1, 1, {}, lossy());
+  SeededRandom random(1);
+  Party sub("sub"), pub("pub");
+  sub.device.connect(broker, false, hour);
+  pub.device.connect(broker, false, hour);
+  talk(broker, sub, pub);
+  sub.device.subscribe("t", 1);
+  talk(broker, sub, pub);
+  pub.device.publish("t", "before", 1, false, {});
+  broker.run();
+  pub.device.poll();
+  REQUIRE(pub.recorder.acknowledgements.size() == 1);
+  sub.device.poll();  // and does not answer
+  REQUIRE(sub.recorder.receipts.size() == 1);
+  sub.device.drop();
+  pub.device.drop();
+  broker.crash(random);
+  pub.device.connect(broker, false, hour);
+  talk(broker, pub);
+  pub.device.publish("t", "between", 1, false, {});
+  talk(broker, pub);
+  sub.device.connect(broker, false, hour);
+  talk(broker, sub);
+  REQUIRE(sub.recorder.receipts.size() == 3);
+  CHECK(sub.recorder.receipts[1].payload == "before");
+  CHECK(sub.recorder.receipts[1].dup);
+  CHECK(sub.recorder.receipts[2].payload == "between");
+  CHECK_FALSE(sub.recorder.receipts[2].dup);
+}
+
+}  // namespace
+}  // namespace gnomon::broker
