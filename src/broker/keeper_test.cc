@@ -65,5 +65,31 @@ TEST_CASE("after a crash only what may have been sent has DUP") {
   CHECK_FALSE(sub.recorder.receipts[2].dup);
 }
 
+// The subscriptions of a session are back before every shard knows of them, and CONNACK is last.
+TEST_CASE("nothing is sent to a session that is resumed before its CONNACK") {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    CAPTURE(seed);
+    Broker broker(3, seed);
+    SeededRandom random(seed);
+    Party sub("sub"), pub("pub");
+    sub.device.connect(broker, false, hour);
+    pub.device.connect(broker, true, 0);
+    talk(broker, sub, pub);
+    sub.device.subscribe("t", 0);
+    talk(broker, sub, pub);
+    sub.device.disconnect();
+    talk(broker, pub);
+    broker.next_shard = 1;
+    sub.device.connect(broker, false, hour);
+    for (int i = 0; i < 20; ++i) {
+      pub.device.publish("t", "x", 0, false, {});
+      for (std::uint64_t steps = random.below(4); steps > 0; --steps) broker.network.step();
+      CHECK_NOTHROW(sub.device.poll());
+    }
+    talk(broker, sub, pub);
+    CHECK(sub.recorder.present);
+  }
+}
+
 }  // namespace
 }  // namespace gnomon::broker

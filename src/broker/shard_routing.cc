@@ -125,7 +125,8 @@ void Shard::deliver_here(const message::Message& message, const Route& route,
   const auto deliver_to = [&](const std::vector<Target>& targets) {
     for (const Target& target : targets) {
       const Terms& terms = target.connection == origin ? target.own : target.all;
-      if (terms.subscriptions == 0) continue;
+      // A session that is resumed has its subscriptions before its CONNACK.
+      if (terms.subscriptions == 0 || !target.connection->established()) continue;
       target.connection->deliver(
           encoder_, terms,
           std::span(route.identifiers).subspan(target.first_identifier, terms.identifiers));
