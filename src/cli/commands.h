@@ -12,6 +12,8 @@ using Words = std::span<const std::string>;
 
 int serve(Words words);
 int check_config(Words words);
+int backup(Words words);
+int restore(Words words);
 int publish(Words words);
 int subscribe(Words words);
 int bench(Words words);

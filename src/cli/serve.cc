@@ -59,6 +59,12 @@ void end_broken(const Error& error) {
   std::_Exit(exit_failed);
 }
 
+// The tasks of the pool use the server's shards: those that run end before the shards do.
+struct EndFirst {
+  std::unique_ptr<runtime::Pool>& pool;
+  ~EndFirst() { pool.reset(); }
+};
+
 int fail(const Error& error) {
   std::cerr << "gnomon serve: " << error.message << '\n';
   return exit_failed;
@@ -93,7 +99,8 @@ int serve(Words words) {
   const auto network = runtime::make_epoll_network(monotonic, wall);
   auto store = open_store(config, monotonic);
   if (!store) return fail(store.error());
-  const auto pool = runtime::make_thread_pool(1, "reader");
+  // One for reads, one for a backup, which takes long; there is never more than one.
+  auto pool = runtime::make_thread_pool(2, "reader");
   const auto make_syncer = [&](std::vector<runtime::Loop*> loops, server::Ports::OnBroken broken) {
     auto syncer = std::make_unique<partition::ThreadSyncer>(**store, std::move(loops), monotonic,
                                                             std::move(broken));
@@ -102,6 +109,7 @@ int serve(Words words) {
   };
   server::Server server(
       config, {monotonic, wall, random, *network, **store, *pool, make_syncer, end_broken});
+  const EndFirst end_first{pool};
   if (auto started = server.start(); !started) return fail(started.error());
 
   const auto start = std::chrono::duration_cast<std::chrono::milliseconds>(own_age());

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "broker/records.h"
 #include "broker/shard.h"
 #include "metrics/metrics.h"
 #include "net/http.h"
+#include "server/backup.h"
 
 namespace gnomon::server {
 
@@ -85,6 +87,7 @@ struct Server::State {
   std::unique_ptr<runtime::Listener> mqtt;
   std::vector<std::vector<broker::Envelope>> adoptions;  // by shard; the control loop's scratch
   Listening listening;
+  bool backing_up = false;  // the control loop's
   bool started = false;
 
   void make_shards(std::uint64_t run);
@@ -94,6 +97,7 @@ struct Server::State {
   void hand_out(std::span<const runtime::Accepted> accepted);
   void answer(const net::Request& request, net::HttpServer::Respond respond);
   void scrape(net::HttpServer::Respond respond);
+  void answer_backup(const net::Request& request, net::HttpServer::Respond respond);
   void begin_stop();
 };
 
@@ -190,13 +194,17 @@ void Server::State::hand_out(std::span<const runtime::Accepted> accepted) {
 
 void Server::State::answer(const net::Request& request, net::HttpServer::Respond respond) {
   const std::string_view path = request.path();
+  if (path == "/backup") {
+    if (request.method == "POST") return answer_backup(request, std::move(respond));
+    return respond({405, {{"Allow", "POST"}}, "only POST\n"});
+  }
   const bool known = path == "/healthz" || path == "/metrics";
   if (known && request.method != "GET" && request.method != "HEAD") {
     return respond({405, {{"Allow", "GET, HEAD"}}, "only GET and HEAD\n"});
   }
   if (path == "/healthz") return respond({200, {{"Content-Type", "text/plain"}}, "ok\n"});
   if (path == "/metrics") return scrape(std::move(respond));
-  respond({404, {{"Content-Type", "text/plain"}}, "try /metrics or /healthz\n"});
+  respond({404, {{"Content-Type", "text/plain"}}, "try /metrics, /healthz or POST /backup\n"});
 }
 
 void Server::State::scrape(net::HttpServer::Respond respond) {
@@ -219,6 +227,29 @@ void Server::State::scrape(net::HttpServer::Respond respond) {
       });
     });
   }
+}
+
+// On the pool: it waits for the disk. One at a time: each is as much as the disk can do.
+void Server::State::answer_backup(const net::Request& request, net::HttpServer::Respond respond) {
+  const auto target = read_backup_request(request, config.data);
+  if (!target) return respond(refusal(target.error()));
+  if (backing_up) {
+    return respond(refusal({Code::conflict, "a backup is being written: try again when it is"}));
+  }
+  backing_up = true;
+  ports.pool.run([this, target = *target, respond = std::move(respond)] {
+    const auto done = back_up(ports.store, config.data, target, ports.clock);
+    if (done) {
+      log_info("backup", {{"written", *done}});
+    } else {
+      log_warn("backup_refused", {{"to", target}, {"why", done.error().message}});
+    }
+    control->post([this, done, respond] {
+      backing_up = false;
+      respond(done ? net::Response{200, {{"Content-Type", "text/plain"}}, *done + "\n"}
+                   : refusal(done.error()));
+    });
+  });
 }
 
 // ---- start and stop
@@ -281,7 +312,7 @@ const Server::Listening& Server::listening() const { return state_->listening; }
 namespace {
 
 // JSON string, or null.
-std::string quoted(const std::optional<std::string>& text) {
+std::string json_text(const std::optional<std::string>& text) {
   if (!text) return "null";
   std::string out = "\"";
   for (const char c : *text) {
@@ -305,9 +336,9 @@ std::string quoted(const std::optional<std::string>& text) {
 
 std::string ready_line(const Server::Listening& listening, const Config& config, int pid,
                        std::int64_t start_ms) {
-  return "{\"event\":\"ready\",\"mqtt\":" + quoted(listening.mqtt) +
-         ",\"mqtts\":null,\"https\":null,\"http\":null,\"admin\":" + quoted(listening.admin) +
-         ",\"ca\":null,\"data\":" + quoted(config.data) + ",\"pid\":" + std::to_string(pid) +
+  return "{\"event\":\"ready\",\"mqtt\":" + json_text(listening.mqtt) +
+         ",\"mqtts\":null,\"https\":null,\"http\":null,\"admin\":" + json_text(listening.admin) +
+         ",\"ca\":null,\"data\":" + json_text(config.data) + ",\"pid\":" + std::to_string(pid) +
          ",\"start_ms\":" + std::to_string(start_ms) + "}";
 }
 

@@ -24,7 +24,9 @@ struct Ports {
   Random& random;
   runtime::Network& network;
   store::Store& store;
-  runtime::Pool& pool;  // for reads that may wait for the disk
+  // For what may wait for the disk: reads, backups. Its tasks use the server: it must end before
+  // the server is destroyed, and after stop().
+  runtime::Pool& pool;
   // Makes who syncs the store and wakes the loops then; running when it is returned.
   using OnBroken = std::function<void(const Error&)>;
   std::function<std::unique_ptr<partition::Syncer>(std::vector<runtime::Loop*> loops, OnBroken)>

@@ -193,7 +193,7 @@ Folder::~Folder() { ::close(lock_); }  // and with it the lock; the file stays
 Result<void> write_backup(Store& store, const std::string& given) {
   const std::string target = plain(given), partial = target + ".partial";
   if (is_there(target)) {
-    return Error{Code::unavailable, target + " exists: a backup is written to a new folder"};
+    return Error{Code::conflict, target + " exists: a backup is written to a new folder"};
   }
   if (auto made = make_anew(partial); !made) return made;
   auto done = fill_backup(store, partial);

@@ -37,8 +37,8 @@ class Folder {
 
 // Copies the store, as of one moment and while it works, into the new folder `target`: `format` and
 // `store/`, nothing else; keys and secrets are not in a backup. Until it is whole it is named
-// `target`.partial. Blocks: for the pool. Errors: unavailable (it exists, the disk refuses),
-// unsupported (a store in memory).
+// `target`.partial. Blocks: for the pool. Errors: conflict (it exists), unavailable (the disk
+// refuses), unsupported (a store in memory).
 Result<void> write_backup(Store& store, const std::string& target);
 
 // Makes the data folder `data`, which must be empty or not exist, from a backup: copied beside it

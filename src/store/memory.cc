@@ -23,7 +23,9 @@ class MemoryStore final : public Store {
   [[nodiscard]] Sequence durable() const override { return applied(); }
   [[nodiscard]] bool accepting() const override { return true; }
   Result<void> checkpoint(const std::string&) override {
-    return Error{Code::unsupported, "a store in memory cannot be copied to a folder"};
+    return Error{
+        Code::unsupported,
+        "the store is in memory only (durability = memory): there is nothing on disk to copy"};
   }
   Result<std::optional<std::string>> get(std::string_view key) const override {
     return state_.with([&](State& state) { return find(state.values, key); });

@@ -1,0 +1,23 @@
+// What a command asks of a running server, over its admin listener.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace gnomon::cli {
+
+struct AdminAnswer {
+  int status = 0;
+  std::string text;  // the body
+};
+
+// Sends `POST target` to `address` ("127.0.0.1:8080") and waits for the answer, however long the
+// work takes. Errors: invalid (the address), not_found (nobody listens there), unavailable (the
+// connection ended, or what answered was not HTTP).
+Result<AdminAnswer> post(const std::string& address, const std::string& target);
+
+// Percent-encoded, for the value of a query.
+[[nodiscard]] std::string encoded(const std::string& text);
+
+}  // namespace gnomon::cli

@@ -1,0 +1,34 @@
+// Backups on request: `POST /backup?to=FOLDER` on the admin listener, and the work itself.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "net/http.h"
+#include "store/store.h"
+
+namespace gnomon::server {
+
+// Copies the store to the new folder `target`, as of one moment and while it works. Returns a line
+// for a person: where the backup is, its bytes and how long it took. Blocks. Errors: invalid
+// (`target` is in the data folder `data`), and those of store::write_backup.
+Result<std::string> back_up(store::Store& store, const std::string& data, const std::string& target,
+                            const MonotonicClock& clock);
+
+// "12345678 bytes in 0.312 s", for what is in `folder`.
+[[nodiscard]] std::string amount_and_time(const std::filesystem::path& folder, Duration took);
+
+// The folder that a request wants a backup in, an absolute path; or an error, whose response
+// refusal() makes. `data`: the folder of this server. The request may name the one it means
+// (`&data=FOLDER`): that of another server is not_found. A page in a browser must not cause a
+// backup, so what it could send is denied: an Origin, or a Host that only leads here.
+Result<std::string> read_backup_request(const net::Request& request, const std::string& data);
+
+// 400 for what is wrong with the request, 403, 409 for a state that is in its way, 421 for another
+// server's folder, 500 for a disk that refuses; the reason as text.
+[[nodiscard]] net::Response refusal(const Error& error);
+
+}  // namespace gnomon::server
