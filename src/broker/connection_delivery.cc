@@ -21,6 +21,9 @@ bool Connection::window_open() const {
 
 void Connection::deliver(Encoder& encoder, const Terms& terms,
                          std::span<const std::uint32_t> identifiers) {
+  // A session that is resumed has its subscriptions before its CONNACK.
+  if (state_ != State::established) [[unlikely]]
+    return;
   const message::Message& message = encoder.message();
   const std::uint8_t qos = std::min(message.qos, terms.qos);
   const bool with_id = qos > 0;

@@ -125,8 +125,7 @@ void Shard::deliver_here(const message::Message& message, const Route& route,
   const auto deliver_to = [&](const std::vector<Target>& targets) {
     for (const Target& target : targets) {
       const Terms& terms = target.connection == origin ? target.own : target.all;
-      // A session that is resumed has its subscriptions before its CONNACK.
-      if (terms.subscriptions == 0 || !target.connection->established()) continue;
+      if (terms.subscriptions == 0) continue;
       target.connection->deliver(
           encoder_, terms,
           std::span(route.identifiers).subspan(target.first_identifier, terms.identifiers));
@@ -134,7 +133,8 @@ void Shard::deliver_here(const message::Message& message, const Route& route,
   };
   deliver_to(route.targets);
   // Persistent sessions get what was published with QoS 1 or 2 from their homes, and nothing twice.
-  if (message.qos == 0) deliver_to(route.online);
+  if (message.qos > 0 || route.online.empty()) return;
+  deliver_to(route.online);
 }
 
 // ---- subscriptions
