@@ -109,8 +109,10 @@ void Keeper::look() {
     session.waits_for_sync = false;
     if (session.number != 0) pump(session);
   }
-  if (!waits() || requested_ >= committer_.applied()) return;
-  requested_ = committer_.applied();
+  // A page's messages may wait for what others have applied, and nobody else waits for.
+  const store::Sequence wanted = std::max(committer_.applied(), wanted_);
+  if (!waits() || requested_ >= wanted) return;
+  requested_ = wanted;
   host_.request_sync();
 }
 

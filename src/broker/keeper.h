@@ -266,6 +266,7 @@ class Keeper {
     std::uint32_t session;
   };
   std::deque<WaitingPump> waiting_pumps_;
+  store::Sequence wanted_ = 0;     // the highest that a pump has waited for
   store::Sequence requested_ = 0;  // a sync was asked for up to here
   store::Sequence looked_ = 0;     // durable when last looked
   // To be read when this turn's batch is applied.

@@ -211,6 +211,7 @@ void Keeper::pump(Session& session) {
   if (const auto sequence = session.out.waits_for(durable);
       sequence != 0 && !session.waits_for_sync) {
     session.waits_for_sync = true;
+    wanted_ = std::max(wanted_, sequence);
     waiting_pumps_.push_back({sequence, by_client_.at(session.client_id)});
   }
   page_for(session);
