@@ -134,13 +134,14 @@ void Keeper::taken(ShardId from, std::uint64_t position, std::vector<Kept::Refus
 // ---- retained
 
 // `encoded_` holds the message.
-Reason Keeper::retain(const message::Message& message, SlotId id) {
+Reason Keeper::retain(const message::Message& message, SlotId id, bool promised) {
   std::string key = records::key(Table::retained, id, message.topic);
   if (message.payload.empty()) {
     erase(std::move(key));
     return Reason::success;
   }
-  if (!store_.accepting()) return Reason::quota_exceeded;
+  // What was promised to its publisher is taken all the same.
+  if (!promised && !store_.accepting()) return Reason::quota_exceeded;
   slot(id).retains = true;
   write(std::move(key), records::Retained{run_, as_text(encoded_.view())}.write());
   counters_.add(Count::retained_stored);

@@ -226,7 +226,7 @@ class Keeper {
   mqtt::Reason keep_for(Session& session, const message::Message& message, std::uint8_t qos,
                         bool retain, std::span<const std::uint32_t> identifiers, std::uint64_t body,
                         bool promised);
-  mqtt::Reason retain(const message::Message& message, partition::SlotId id);
+  mqtt::Reason retain(const message::Message& message, partition::SlotId id, bool promised);
   [[nodiscard]] bool may_retain(const RetainedRequest& request) const;
   void read();
   bool seen_before(Slot& slot, partition::SlotId id, const Forwarded& forwarded);

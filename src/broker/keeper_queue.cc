@@ -69,7 +69,9 @@ Reason Keeper::keep(const message::Message& message, const Route& route,
   encoded_.clear();
   message::encode(message, encoded_);
   Reason worst = Reason::success;
-  if (retains && !retained_before) worst = retain(message, topic_slot);
+  if (retains && !retained_before) {
+    worst = retain(message, topic_slot, forwarded != nullptr);
+  }
   if (!receiver_slots_.empty()) {
     worst = std::max(worst, keep_for_sessions(message, route, forwarded));
   }

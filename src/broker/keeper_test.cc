@@ -131,5 +131,32 @@ TEST_CASE("QoS 2 from a page does not wait for a sync that nobody asks for") {
   }
 }
 
+TEST_CASE("a promised value is retained although the disk has become full") {
+  Broker broker(2, 1, {}, lossy());
+  SeededRandom random(1);
+  Party pub("pub"), reader("reader");
+  pub.device.connect(broker, false, hour);
+  talk(broker, pub);
+  const auto slot = partition::slot_of(partition::KeyKind::client_id, "pub");
+  // A topic whose slot is at the other shard: the message is on its way for a while.
+  std::string topic = "t";
+  while (partition::thread_of(partition::slot_of(partition::KeyKind::topic, topic), 2) ==
+         partition::thread_of(slot, 2)) {
+    topic += 't';
+  }
+  pub.device.publish(topic, "value", 2, true, {});
+  while (!broker.syncer.requested) REQUIRE(broker.network.step());
+  broker.lossy->set_accepting(false);
+  talk(broker, pub);
+  REQUIRE(pub.recorder.acknowledgements.size() == 1);
+  broker.lossy->set_accepting(true);
+  reader.device.connect(broker, true, 0);
+  talk(broker, reader);
+  reader.device.subscribe(topic, 0);
+  talk(broker, reader);
+  REQUIRE(reader.recorder.receipts.size() == 1);
+  CHECK(reader.recorder.receipts[0].payload == "value");
+}
+
 }  // namespace
 }  // namespace gnomon::broker
