@@ -33,8 +33,9 @@ constexpr std::size_t parked_bytes_max = 64 * KiB;  // received behind an undeci
 constexpr std::size_t output_bytes_max = 16 * MiB;   // unsent; beyond it QoS 0 is dropped; AWS: –
 constexpr std::size_t output_bytes_hard = 24 * MiB;  // beyond it the connection is closed; AWS: –
 constexpr std::size_t replay_output_bytes = 1 * MiB;  // unsent; beyond it no retained ones; AWS: –
-constexpr std::size_t queue_bytes_max = 16 * MiB;     // QoS 1 past the receive maximum; AWS: –
-constexpr std::size_t queue_messages_max = 100'000;   // the same, counted; AWS: –
+constexpr std::size_t replay_live_max = 100'000;     // topics that arrive during a replay; AWS: –
+constexpr std::size_t queue_bytes_max = 16 * MiB;    // QoS 1 past the receive maximum; AWS: –
+constexpr std::size_t queue_messages_max = 100'000;  // the same, counted; AWS: –
 
 // ---- one persistent session
 constexpr std::size_t ready_bytes_max = 1 * MiB;   // of its queue in memory; AWS: –

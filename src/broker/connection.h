@@ -119,6 +119,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
 
   void send(const Encoder::Layout& layout, std::uint16_t packet_id, std::uint8_t first_byte_flags);
   void deliver_message(const Delivery& delivery);
+  void note_live(std::string_view topic);
   void next_replay();
   void ask_keepers(Replay& replay);
   void send_replay();

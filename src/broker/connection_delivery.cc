@@ -28,7 +28,7 @@ void Connection::deliver(Encoder& encoder, const Terms& terms,
   const std::uint8_t qos = std::min(message.qos, terms.qos);
   const bool with_id = qos > 0;
   const bool retain = terms.retain_as_published && message.retain;
-  if (message.retain && replays_) replays_->live.emplace(message.topic);
+  if (message.retain && replays_) note_live(message.topic);
   if (with_id) {
     if (session_.queue || !window_open() || stream_->pending() > limits::output_bytes_max) {
       return enqueue(message, identifiers, qos, retain);
@@ -146,7 +146,7 @@ void Connection::deliver_kept(const Delivery& delivery) {
 
 void Connection::deliver_message(const Delivery& delivery) {
   const message::Message& message = *delivery.message;
-  if (message.retain && replays_) replays_->live.emplace(message.topic);
+  if (message.retain && replays_) note_live(message.topic);
   if (delivery.qos == 0 && stream_->pending() > limits::output_bytes_max) {
     return shard_.counters_.add(Count::dropped_slow_subscriber);
   }

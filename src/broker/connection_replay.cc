@@ -23,6 +23,12 @@ void Connection::replay(Replay replay) {
   if (replays_->waiting.size() == 1) next_replay();
 }
 
+// One that does not take its replay while so much changes is too slow to be served in order.
+void Connection::note_live(std::string_view topic) {
+  replays_->live.emplace(topic);
+  if (replays_->live.size() == limits::replay_live_max) shard_.doom(ref_);
+}
+
 // Begins with the first that waits.
 void Connection::next_replay() {
   Replay& replay = replays_->waiting.front();

@@ -53,7 +53,8 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_sessions_resumed_total", Kind::counter, "", "CONNECTs that found their session."},
     {"gnomon_sessions_expired_total", Kind::counter, "", "Persistent sessions that expired."},
     {"gnomon_queue_refused_total", Kind::counter, "",
-     "Messages that a persistent session refused: its queue or the disk is full."},
+     "Messages that a session's queue did not take, or that were not retained: it or the disk is "
+     "full."},
     {"gnomon_duplicates_total", Kind::counter, "", "QoS 2 PUBLISHes that were taken before."},
     {"gnomon_retained_stored_total", Kind::counter, "", "Retained messages set or replaced."},
     {"gnomon_retained_sent_total", Kind::counter, "",

@@ -141,7 +141,10 @@ Reason Keeper::retain(const message::Message& message, SlotId id, bool promised)
     return Reason::success;
   }
   // What was promised to its publisher is taken all the same.
-  if (!promised && !store_.accepting()) return Reason::quota_exceeded;
+  if (!promised && !store_.accepting()) {
+    counters_.add(Count::queue_refused);
+    return Reason::quota_exceeded;
+  }
   slot(id).retains = true;
   write(std::move(key), records::Retained{run_, as_text(encoded_.view())}.write());
   counters_.add(Count::retained_stored);

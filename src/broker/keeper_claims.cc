@@ -50,7 +50,8 @@ void Keeper::grant(Claim& claim, Grant grant) {
   expire_session(claim.client_id, host_.wall_now());  // the timer may come later than the client
   const auto known = by_client_.find(claim.client_id);
   Session* session = known == by_client_.end() ? nullptr : sessions_[known->second].get();
-  if (session != nullptr && claim.clean_start) {
+  const bool ends = session != nullptr && claim.clean_start;
+  if (ends) {
     end_session(*session);
     session = nullptr;
   }
@@ -79,7 +80,8 @@ void Keeper::grant(Claim& claim, Grant grant) {
     }
   }
   const ShardId to = grant.connection.shard;
-  if (wants_store || session != nullptr) return after(Addressed{to, std::move(grant)});
+  // An end must last, too: the session must not be back after a power cut.
+  if (wants_store || session != nullptr || ends) return after(Addressed{to, std::move(grant)});
   host_.send(to, std::move(grant));
 }
 
