@@ -2,6 +2,7 @@
 // the connection machine. For tests of this module only.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -33,6 +34,20 @@ class DrivenSyncer final : public partition::Syncer {
  public:
   void request(int) override { requested = true; }
   bool requested = false;
+};
+
+// A thread may have run a task before the turn goes on that gave it, or long after.
+class AnyTimePool final : public runtime::Pool {
+ public:
+  AnyTimePool(runtime::Loop& loop, std::uint64_t seed) : loop_(loop), random_(seed) {}
+  void run(std::function<void()> task) override {
+    if (random_.below(2) == 0) return task();
+    loop_.post(std::move(task));
+  }
+
+ private:
+  runtime::Loop& loop_;
+  SeededRandom random_;
 };
 
 class Broker {
@@ -95,7 +110,7 @@ class Broker {
   store::LossyStore* lossy = nullptr;  // `store`, if it is one
   DrivenSyncer syncer;
   std::unique_ptr<runtime::Loop> control, pool_loop;
-  std::unique_ptr<runtime::LoopPool> pool;
+  std::unique_ptr<AnyTimePool> pool;
   std::vector<std::unique_ptr<runtime::Loop>> loops;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<runtime::Listener> listener;
@@ -107,7 +122,7 @@ class Broker {
     ++runs;
     syncer.requested = false;
     pool_loop = network.make_loop();
-    pool = std::make_unique<runtime::LoopPool>(*pool_loop);
+    pool = std::make_unique<AnyTimePool>(*pool_loop, seed_ + runs);
     for (int i = 0; i < count_; ++i) {
       loops.push_back(network.make_loop());
       shards.push_back(std::make_unique<Shard>(
