@@ -96,12 +96,16 @@ TEST_CASE("messages come out of a block with what they were forwarded by") {
   }
   ByteView rest = block.view();
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const Carried carried = take_message(rest);
-    CHECK(carried.message == message_of(all[i]));
-    REQUIRE(carried.is_forwarded == all[i].has_message);
-    if (!carried.is_forwarded) continue;
-    CHECK(carried.forwarded.slot == forwarded[i].slot);
-    CHECK(carried.forwarded.sequence == forwarded[i].sequence);
+    Forwarded by;
+    const bool is_forwarded = take_forwarded(rest, by);
+    const auto decoded = message::decode(rest);
+    REQUIRE(decoded.ok());
+    rest = rest.subspan(decoded->size);
+    CHECK(decoded->message == message_of(all[i]));
+    REQUIRE(is_forwarded == all[i].has_message);
+    if (!is_forwarded) continue;
+    CHECK(by.slot == forwarded[i].slot);
+    CHECK(by.sequence == forwarded[i].sequence);
   }
   CHECK(rest.empty());
 }
