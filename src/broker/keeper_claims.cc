@@ -50,8 +50,10 @@ void Keeper::grant(Claim& claim, Grant grant) {
   expire_session(claim.client_id, host_.wall_now());  // the timer may come later than the client
   const auto known = by_client_.find(claim.client_id);
   Session* session = known == by_client_.end() ? nullptr : sessions_[known->second].get();
-  const bool ends = session != nullptr && claim.clean_start;
-  if (ends) {
+  // What is erased here must not be back after a crash either, once CONNACK has said so.
+  bool erases = wills_.contains(claim.client_id);
+  if (session != nullptr && claim.clean_start) {
+    erases = true;
     end_session(*session);
     session = nullptr;
   }
@@ -80,8 +82,9 @@ void Keeper::grant(Claim& claim, Grant grant) {
     }
   }
   const ShardId to = grant.connection.shard;
-  // An end must last, too: the session must not be back after a power cut.
-  if (wants_store || session != nullptr || ends) return after(Addressed{to, std::move(grant)});
+  if (wants_store || erases || session != nullptr) {
+    return after(Addressed{to, std::move(grant)});
+  }
   host_.send(to, std::move(grant));
 }
 

@@ -158,5 +158,88 @@ TEST_CASE("a promised value is retained although the disk has become full") {
   CHECK(reader.recorder.receipts[0].payload == "value");
 }
 
+// Its received packet ids would take new messages for duplicates.
+TEST_CASE("a session that a clean start has ended is not back after a crash") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    Broker broker(1, seed, {}, lossy());
+    SeededRandom random(seed);
+    Party one("one");
+    one.device.connect(broker, false, hour);
+    talk(broker, one);
+    one.device.drop();
+    talk(broker, one);
+    one.device.connect(broker, true, 0);
+    talk(broker, one);
+    REQUIRE(one.device.online());
+    one.device.drop();
+    broker.crash(random);
+    one.device.connect(broker, false, hour);
+    talk(broker, one);
+    REQUIRE(one.device.online());
+    CHECK_FALSE(one.recorder.present);
+  }
+}
+
+std::size_t records_of(Broker& broker, records::Table table) {
+  std::size_t count = 0;
+  const std::string begin(1, static_cast<char>(table));
+  REQUIRE(broker.store
+              ->scan(begin, records::behind(begin),
+                     [&](auto, auto) {
+                       ++count;
+                       return true;
+                     })
+              .ok());
+  return count;
+}
+
+// The session goes first, its queue in slices; what a crash interrupts the next start goes on with.
+TEST_CASE("an expired session leaves nothing, crashes at any moment or none") {
+  using records::Table;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    CAPTURE(seed);
+    Broker broker(2, seed, {}, lossy());
+    SeededRandom random(seed);
+    Party sub("sub"), pub("pub");
+    sub.device.connect(broker, false, 10);
+    pub.device.connect(broker, true, 0);
+    talk(broker, sub, pub);
+    sub.device.subscribe("t", 2);
+    talk(broker, sub, pub);
+    sub.device.disconnect();
+    broker.run();
+    constexpr int messages = 150;
+    for (int i = 0; i < messages; ++i) {
+      pub.device.publish("t", std::string(10'000, 'x'), 1, false, {});
+      broker.run();
+      pub.device.poll();
+    }
+    REQUIRE(records_of(broker, Table::queue) == messages);
+    pub.device.drop();
+    if (seed > 1) broker.crash(random);
+    // Still there, and not before its time is over.
+    broker.network.advance(std::chrono::seconds(9));
+    broker.run();
+    CHECK(records_of(broker, Table::session) == 1);
+    broker.network.clock().advance(std::chrono::seconds(2));
+    broker.network.wall_clock().advance(std::chrono::seconds(2));
+    for (std::uint64_t crashes = seed > 1 ? 4 : 0; crashes > 0; --crashes) {
+      broker.network.clock().advance(std::chrono::milliseconds(2));  // for the timer
+      for (std::uint64_t steps = random.below(6); steps > 0; --steps) broker.network.step();
+      broker.crash(random);
+    }
+    broker.network.advance(std::chrono::milliseconds(2));
+    broker.run();
+    for (const Table table : {Table::session, Table::subscription, Table::queue, Table::body}) {
+      CHECK(records_of(broker, table) == 0);
+    }
+    sub.device.connect(broker, false, 10);
+    talk(broker, sub);
+    CHECK_FALSE(sub.recorder.present);
+    CHECK(sub.recorder.receipts.empty());
+  }
+}
+
 }  // namespace
 }  // namespace gnomon::broker
