@@ -121,9 +121,16 @@ Result<void> Keeper::load_slot(SlotId id) {
   });
   if (!walked) return walked;
   for (const auto& [number, purge] : orphans) purges_.push_back(purge);
-  // What a connected session had may have been sent, so it is sent again with DUP.
   for (const std::uint32_t index : found_open) {
+    // What a connected session had may have been sent, so it is sent again with DUP.
     sessions_[index]->out.set_sent_to(sessions_[index]->out.next());
+    write_session(*sessions_[index]);
+  }
+  for (const auto& [number, index] : by_number) {
+    // An empty queue has begun anew: its sequences, though sent before, are of new messages.
+    Outgoing& out = sessions_[index]->out;
+    if (out.sent_to() <= out.next()) continue;
+    out.set_sent_to(out.next());
     write_session(*sessions_[index]);
   }
 

@@ -74,6 +74,36 @@ TEST_CASE("after a crash only what may have been sent has DUP") {
   CHECK_FALSE(sub.recorder.receipts[2].dup);
 }
 
+TEST_CASE("a queue that was emptied before a restart begins anew, without DUP") {
+  Broker broker(1, 1, {}, lossy());
+  SeededRandom random(1);
+  Party sub("sub"), pub("pub");
+  sub.device.connect(broker, false, hour);
+  pub.device.connect(broker, false, hour);
+  talk(broker, sub, pub);
+  sub.device.subscribe("t", 1);
+  talk(broker, sub, pub);
+  for (int i = 0; i < 5; ++i) pub.device.publish("t", "before", 1, false, {});
+  talk(broker, sub, pub);
+  REQUIRE(sub.recorder.receipts.size() == 5);
+  sub.device.disconnect();
+  talk(broker, pub);
+  for (int crashes = 0; crashes < 2; ++crashes) {
+    static_cast<void>(broker.store->sync());
+    pub.device.drop();
+    broker.crash(random);
+    pub.device.connect(broker, false, hour);
+    talk(broker, pub);
+    pub.device.publish("t", "between", 1, false, {});
+    talk(broker, pub);
+  }
+  sub.device.connect(broker, false, hour);
+  talk(broker, sub);
+  REQUIRE(sub.recorder.receipts.size() == 7);
+  CHECK_FALSE(sub.recorder.receipts[5].dup);
+  CHECK_FALSE(sub.recorder.receipts[6].dup);
+}
+
 // The subscriptions of a session are back before every shard knows of them, and CONNACK is last.
 TEST_CASE("nothing is sent to a session that is resumed before its CONNACK") {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
