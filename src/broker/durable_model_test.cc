@@ -63,7 +63,7 @@ struct Modelled {
   bool is_clean = false;        // the last CONNECT asked for a session that ends with it
   bool session = false;         // one is sure to exist
   bool normal_end = false;      // DISCONNECT was the end of the last connection, and no crash since
-  std::uint64_t connected = 0;  // when the last CONNECT was sent
+  std::uint64_t connected = 0;  // when the last CONNACK came
   int number = 0, wills = 0;
   std::string will;  // of the last connection; empty: none
   std::map<std::string, Subscription> subscriptions;
@@ -81,8 +81,7 @@ class World final : public Device::Watcher {
       Modelled& m = all_.emplace_back();
       m.persistent = i < 4;
       const auto version = random_.below(2) == 0 ? mqtt::Version::v311 : mqtt::Version::v5;
-      m.device = std::make_unique<Device>(*this, "id" + std::to_string(random_.below(50) * 6 + i),
-                                          version);
+      m.device = std::make_unique<Device>(*this, id_for(i), version);
       m.device->settings.receive_maximum = static_cast<std::uint16_t>(1 + random_.below(6));
       broker_.network.set_splitting(random_.below(4) == 0);
     }
@@ -106,6 +105,18 @@ class World final : public Device::Watcher {
     Profile profile;
     profile.will_grace = grace;
     return profile;
+  }
+
+  // Often of the slot of the first one, so that bodies are shared.
+  std::string id_for(std::size_t index) {
+    const bool same_slot = index > 0 && random_.below(2) == 0;
+    const auto slot_of = [](const std::string& id) {
+      return partition::slot_of(partition::KeyKind::client_id, id);
+    };
+    for (std::uint64_t number = random_.below(1000);; ++number) {
+      std::string id = "id" + std::to_string(number * 6 + index);
+      if (!same_slot || slot_of(id) == slot_of(all_[0].device->id)) return id;
+    }
   }
 
   // ---- what happens
@@ -156,7 +167,6 @@ class World final : public Device::Watcher {
     if (clean) give_up(m);
     m.starting_clean = clean;
     m.is_clean = clean && (!m.persistent || m.device->version == mqtt::Version::v311);
-    m.connected = ++now_;
     m.normal_end = false;
     m.will.clear();
     std::optional<mqtt::Will> will;
@@ -262,6 +272,7 @@ class World final : public Device::Watcher {
     check(!session_present || !m.starting_clean, device, "got a session that it did not want");
     check(session_present || !m.session, device, "lost its session");
     if (m.starting_clean) begin(m);
+    m.connected = ++now_;
     m.session = !m.is_clean;
   }
   void subscribed(Device& device, const std::string& filter) override {
