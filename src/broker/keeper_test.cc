@@ -271,5 +271,40 @@ TEST_CASE("an expired session leaves nothing, crashes at any moment or none") {
   }
 }
 
+// MQTT 5 §3.1.2.11.2: the connection that goes on with a session may let it end with itself.
+TEST_CASE("a session whose last connection wants no expiry ends with it, or with a crash") {
+  using records::Table;
+  for (const bool crashes : {false, true}) {
+    CAPTURE(crashes);
+    Broker broker(2, 1, {}, lossy());
+    SeededRandom random(1);
+    Party sub("sub"), pub("pub");
+    sub.device.connect(broker, false, hour);
+    pub.device.connect(broker, true, 0);
+    talk(broker, sub, pub);
+    sub.device.subscribe("t", 2);
+    talk(broker, sub);
+    sub.device.drop();
+    pub.device.publish("t", "kept", 1, false, {});
+    talk(broker, pub);
+    sub.device.connect(broker, false, 0);
+    broker.run();
+    sub.device.poll();
+    CHECK(sub.recorder.present);
+    CHECK(sub.recorder.receipts.size() == 1);
+    sub.device.drop();
+    pub.device.drop();
+    if (crashes) broker.crash(random);
+    broker.network.advance(std::chrono::milliseconds(2));
+    broker.run();
+    for (const Table table : {Table::session, Table::subscription, Table::queue}) {
+      CHECK(records_of(broker, table) == 0);
+    }
+    sub.device.connect(broker, false, hour);
+    talk(broker, sub);
+    CHECK_FALSE(sub.recorder.present);
+  }
+}
+
 }  // namespace
 }  // namespace gnomon::broker
