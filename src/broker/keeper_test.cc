@@ -161,6 +161,34 @@ TEST_CASE("QoS 2 from a page does not wait for a sync that nobody asks for") {
   }
 }
 
+// It is stored between the claim of the session and its CONNACK, so it comes by a page; a
+// subscriber that had it before it is durable could get it twice.
+TEST_CASE("QoS 2 from a page leaves only when it is durable") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    Broker broker(1, seed, {}, lossy());
+    Party sub("sub"), pub("pub");
+    sub.device.connect(broker, false, hour);
+    pub.device.connect(broker, true, 0);
+    talk(broker, sub, pub);
+    sub.device.subscribe("t", 2);
+    talk(broker, sub);
+    sub.device.disconnect();
+    talk(broker, pub);
+    sub.device.connect(broker, false, hour);
+    broker.network.run();
+    pub.device.publish("t", "kept", 2, false, {});
+    REQUIRE(broker.sync());  // of the claim
+    broker.network.run();
+    sub.device.poll();
+    CHECK(sub.device.online());
+    CHECK(sub.recorder.receipts.empty());
+    broker.run();
+    sub.device.poll();
+    CHECK(sub.recorder.receipts.size() == 1);
+  }
+}
+
 TEST_CASE("a promised value is retained although the disk has become full") {
   Broker broker(2, 1, {}, lossy());
   SeededRandom random(1);
