@@ -48,7 +48,7 @@ void check_key(std::string_view key) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view value = gnomon::as_text({data + 1, size - 1});
-  switch (data[0] % 7) {
+  switch (data[0] % 8) {
     case 0:
       check<records::Will>(value);
       break;
@@ -67,8 +67,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 5:
       check_number(value);
       break;
-    default:
+    case 6:
       check_key(value);
+      break;
+    default:
+      check<records::Hand>(value);
   }
   return 0;
 }

@@ -49,6 +49,10 @@ constexpr std::uint32_t session_expiry_max_seconds = 7 * 24 * 3600;  // AWS: 1 h
 constexpr std::chrono::seconds will_grace{30};  // after a restart, for the client to return; AWS: –
 constexpr int expiries_per_turn = 64;           // sessions and wills; AWS: –
 
+// ---- one member of a share group
+constexpr int share_window = 256;                    // given to it, not acknowledged; AWS: –
+constexpr std::size_t share_flight_bytes = 1 * MiB;  // the same; one message always; AWS: –
+
 // ---- one shard
 constexpr std::size_t read_bytes = 256 * KiB;       // the shard's one receive buffer
 constexpr int shards_max = 32;                      // two owners each in one 64-bit mask

@@ -138,6 +138,7 @@ class Broker {
           throw std::runtime_error(recovered.error().message);
         }
       }
+      for (auto& shard : shards) shard->bring_members(shards);
       for (auto& shard : shards) shard->introduce(shards);
       for (auto& shard : shards) shard->resume();
       for (auto& loop : loops) loop->wake();  // a thread begins with a turn

@@ -291,6 +291,7 @@ void Connection::end(Count count, WillFate fate) {
   shard_.counters_.add(count);
   --(was_established ? shard_.established_ : shard_.unauthenticated_);
   shard_.unsubscribe_all(*this);
+  leave_groups();
   replays_.reset();
   stream_.reset();
   // While the claim is open its answer must find this connection, to give the id back.

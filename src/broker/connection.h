@@ -113,12 +113,21 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   [[nodiscard]] topic::Options options_of(const mqtt::SubscribeEntry& entry,
                                           std::uint32_t identifier) const;
   [[nodiscard]] mqtt::Reason subscribe_one(const mqtt::SubscribeEntry& entry,
-                                           std::uint32_t identifier, Replay& replay);
+                                           std::uint32_t identifier, Replay& replay,
+                                           std::vector<ShareJoin>& joins);
+  [[nodiscard]] bool may_subscribe_more(bool existed) const;
+  mqtt::Reason join_group(const mqtt::SubscribeEntry& entry, std::uint32_t identifier,
+                          std::vector<ShareJoin>& joins);
+  mqtt::Reason leave_group(std::string_view filter);
+  void leave_groups();
   void expect_replay(const Replay& replay);
   Route* route_to(std::string_view topic);
 
   void send(const Encoder::Layout& layout, std::uint16_t packet_id, std::uint8_t first_byte_flags);
   void deliver_message(const Delivery& delivery);
+  void deliver_shared(const Delivery& delivery);
+  void note_shared(std::uint16_t packet_id, const ShareRef& share);
+  void finish_shared(std::uint16_t packet_id);
   void note_live(std::string_view topic);
   void next_replay();
   void ask_keepers(Replay& replay);
@@ -126,7 +135,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   bool replay_one(const Replay& replay, const RetainedPage::Entry& entry);
   void send_slowly(mqtt::Publish& publish, std::span<const std::uint32_t> identifiers);
   void enqueue(const message::Message& message, std::span<const std::uint32_t> identifiers,
-               std::uint8_t qos, bool retain);
+               std::uint8_t qos, bool retain, const ShareRef& share = {});
   void pump_queue();
   [[nodiscard]] bool window_open() const;
   void close_tickets();

@@ -81,20 +81,23 @@ void Connection::send_slowly(mqtt::Publish& publish, std::span<const std::uint32
 }
 
 void Connection::enqueue(const message::Message& message,
-                         std::span<const std::uint32_t> identifiers, std::uint8_t qos,
-                         bool retain) {
+                         std::span<const std::uint32_t> identifiers, std::uint8_t qos, bool retain,
+                         const ShareRef& share) {
   if (!session_.queue) session_.queue = std::make_unique<Session::Queue>();
   Session::Queue& queue = *session_.queue;
   const std::size_t size = message::encoded_size(message);
   if (queue.messages.size() >= limits::queue_messages_max ||
       queue.bytes + size > limits::queue_bytes_max) {
-    return shard_.counters_.add(Count::dropped_queue_full);
+    // A share group has others to give it to.
+    if (share.sequence == 0) return shard_.counters_.add(Count::dropped_queue_full);
+    shard_.doom(ref_);
   }
   Queued& queued = queue.messages.emplace_back();
   message::encode(message, queued.message);
   queued.identifiers.assign(identifiers.begin(), identifiers.end());
   queued.qos = qos;
   queued.retain = retain;
+  queued.share = share;
   queue.bytes += size;
 }
 
@@ -110,12 +113,14 @@ void Connection::pump_queue() {
     const message::Message& message = decoded->message;
     if (message.expires.ms != 0 && now > message.expires) {
       shard_.counters_.add(Count::dropped_expired);
+      if (queued.share.sequence != 0) shard_.acknowledge(Acks::Shared{queued.share, ref_});
       continue;
     }
     mqtt::Publish publish = to_publish(message, now);
     publish.qos = queued.qos;
     publish.retain = queued.retain;
     send_slowly(publish, queued.identifiers);
+    if (queued.share.sequence != 0) note_shared(publish.packet_id, queued.share);
   }
   if (queue.messages.empty()) session_.queue.reset();
 }
@@ -128,10 +133,14 @@ void Connection::on_drained() {
 // ---- from the home of a persistent session
 
 void Connection::deliver_kept(const Delivery& delivery) {
-  if (state_ != State::established || delivery.generation != generation_) return;
+  if (state_ != State::established || delivery.generation != generation_) {
+    return shard_.give_back(ref_, delivery);
+  }
   switch (delivery.kind) {
     case Delivery::Kind::publish:
       return deliver_message(delivery);
+    case Delivery::Kind::shared:
+      return deliver_shared(delivery);
     case Delivery::Kind::settle:
       return settle(delivery.ticket, delivery.reason);
     case Delivery::Kind::pubrel:
@@ -166,6 +175,36 @@ void Connection::deliver_message(const Delivery& delivery) {
   const bool qos1 = delivery.qos == 1;
   shard_.acknowledge({*session_.kept, delivery.packet_id,
                       qos1 ? mqtt::PacketType::puback : mqtt::PacketType::pubrec, !qos1});
+}
+
+// ---- from a share group, for a clean session; for a persistent one only what has QoS 0
+
+void Connection::deliver_shared(const Delivery& delivery) {
+  if (delivery.qos == 0) return deliver_message(delivery);
+  // One that has left the group meanwhile gets it all the same: it would have before (§3.10.4).
+  if (!session_.shares) session_.shares = std::make_unique<Session::Shares>();
+  if (session_.queue || !window_open() || stream_->pending() > limits::output_bytes_max) {
+    return enqueue(*delivery.message, delivery.identifiers, delivery.qos, delivery.retain,
+                   delivery.share);
+  }
+  mqtt::Publish publish = to_publish(*delivery.message, shard_.loop_.wall_now());
+  publish.qos = delivery.qos;
+  publish.retain = delivery.retain;
+  send_slowly(publish, delivery.identifiers);
+  note_shared(publish.packet_id, delivery.share);
+}
+
+// What is too large for the client counts as delivered (MQTT 5 §3.1.2.11.4).
+void Connection::note_shared(std::uint16_t packet_id, const ShareRef& share) {
+  if (packet_id == 0) return shard_.acknowledge(Acks::Shared{share, ref_});
+  session_.shares->flight.insert_or_assign(packet_id, share);
+}
+
+void Connection::finish_shared(std::uint16_t packet_id) {
+  const auto at = session_.shares->flight.find(packet_id);
+  if (at == session_.shares->flight.end()) return;
+  shard_.acknowledge(Acks::Shared{at->second, ref_});
+  session_.shares->flight.erase(at);
 }
 
 }  // namespace gnomon::broker

@@ -1,4 +1,5 @@
 // Connection: the packets of an established connection.
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -151,12 +152,13 @@ bool Connection::on_ack(const mqtt::Ack& ack) {
     return true;
   }
   using Outcome = mqtt::SendWindow::Outcome;
+  auto outcome = Outcome::unknown;
   switch (ack.type) {
     case mqtt::PacketType::puback:
-      session_.window.puback(ack.packet_id);
+      outcome = session_.window.puback(ack.packet_id);
       break;
     case mqtt::PacketType::pubrec: {
-      const Outcome outcome = session_.window.pubrec(ack.packet_id, failed);
+      outcome = session_.window.pubrec(ack.packet_id, failed);
       if (outcome == Outcome::done) break;
       if (failed) return true;
       machine_.ack(
@@ -168,9 +170,10 @@ bool Connection::on_ack(const mqtt::Ack& ack) {
       return true;
     }
     default:
-      session_.window.pubcomp(ack.packet_id);
+      outcome = session_.window.pubcomp(ack.packet_id);
       break;
   }
+  if (session_.shares && outcome == Outcome::done) finish_shared(ack.packet_id);
   if (session_.queue) pump_queue();
   if (replays_) send_replay();
   return true;
@@ -194,7 +197,8 @@ bool Connection::on_pubrel(std::uint16_t packet_id) {
 
 Reason Connection::check_entry(const mqtt::SubscribeEntry& entry) const {
   if (topic::check_filter(entry.filter) != topic::Fault::none) return Reason::topic_filter_invalid;
-  if (!topic::split_shared(entry.filter).name.empty()) {
+  if (!shard_.profile_.shared_subscription_available &&
+      !topic::split_shared(entry.filter).name.empty()) {
     return Reason::shared_subscriptions_not_supported;
   }
   return Reason::success;
@@ -220,11 +224,16 @@ bool wants_retained(const topic::Options& options, bool existed) {
 
 }  // namespace
 
+bool Connection::may_subscribe_more(bool existed) const {
+  const std::size_t shared = session_.shares ? session_.shares->filters.size() : 0;
+  return existed || session_.filters.size() + shared < limits::subscriptions_per_session;
+}
+
 Reason Connection::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_t identifier,
-                                 Replay& replay) {
+                                 Replay& replay, std::vector<ShareJoin>& joins) {
   if (const Reason reason = check_entry(entry); reason != Reason::success) return reason;
-  if (session_.filters.size() >= limits::subscriptions_per_session &&
-      !shard_.is_subscribed(*this, entry.filter)) {
+  if (!topic::split_shared(entry.filter).name.empty()) return join_group(entry, identifier, joins);
+  if (!may_subscribe_more(false) && !shard_.is_subscribed(*this, entry.filter)) {
     return Reason::quota_exceeded;
   }
   const topic::Options options = options_of(entry, identifier);
@@ -244,12 +253,13 @@ bool Connection::on_subscribe(const mqtt::Subscribe& subscribe) {
   const bool too_many = subscribe.entries.size() > limits::subscriptions_per_packet;
   if (session_.kept && !too_many) return subscribe_kept(subscribe);
   Replay replay;
+  std::vector<ShareJoin> joins;
   mqtt::SubscribeAck& ack = replay.ack;
   ack.type = mqtt::PacketType::suback;
   ack.packet_id = subscribe.packet_id;
   for (const mqtt::SubscribeEntry& entry : subscribe.entries) {
-    const Reason reason =
-        too_many ? Reason::quota_exceeded : subscribe_one(entry, subscribe.identifier, replay);
+    const Reason reason = too_many ? Reason::quota_exceeded
+                                   : subscribe_one(entry, subscribe.identifier, replay, joins);
     if (reason >= Reason::unspecified_error) {
       shard_.counters_.add(Count::subscribe_refused);
       // 3.1 has no way to say no to one filter.
@@ -260,8 +270,57 @@ bool Connection::on_subscribe(const mqtt::Subscribe& subscribe) {
     ack.reasons.push_back(reason);
   }
   expect_replay(replay);
-  shard_.suback(*this, std::move(replay));
+  shard_.suback(*this, std::move(replay), std::move(joins));
   return state_ == State::established;
+}
+
+// ---- share groups, for a clean session
+
+Reason Connection::join_group(const mqtt::SubscribeEntry& entry, std::uint32_t identifier,
+                              std::vector<ShareJoin>& joins) {
+  if (!session_.shares) session_.shares = std::make_unique<Session::Shares>();
+  auto& filters = session_.shares->filters;
+  const bool existed = std::find(filters.begin(), filters.end(), entry.filter) != filters.end();
+  if (!may_subscribe_more(existed)) return Reason::quota_exceeded;
+  if (!existed) filters.emplace_back(entry.filter);
+  ShareJoin join;
+  join.filter = entry.filter;
+  join.member.connection = ref_;
+  join.options = options_of(entry, identifier);
+  join.online = true;
+  join.connection = ref_;
+  join.generation = generation_;
+  join.receive_maximum = machine_.peer_receive_maximum();
+  const auto granted = static_cast<Reason>(join.options.qos);
+  joins.push_back(std::move(join));
+  return granted;
+}
+
+Reason Connection::leave_group(std::string_view filter) {
+  if (!session_.shares) return Reason::no_subscription_existed;
+  auto& filters = session_.shares->filters;
+  const auto at = std::find(filters.begin(), filters.end(), filter);
+  if (at == filters.end()) return Reason::no_subscription_existed;
+  shard_.send_group(*at, ShareLeave{*at, {{}, 0, ref_}, true});
+  filters.erase(at);
+  return Reason::success;
+}
+
+// What a group gave with QoS 2 and was not sent goes back to it; of QoS 1 it knows itself.
+void Connection::leave_groups() {
+  if (!session_.shares) return;
+  if (session_.queue) {
+    for (const Queued& queued : session_.queue->messages) {
+      if (queued.share.sequence == 0 || queued.qos < 2) continue;
+      ShareReturn back{queued.share, ref_, {}};
+      back.message.append(queued.message.view());
+      shard_.send(queued.share.home, std::move(back));
+    }
+  }
+  for (const std::string& filter : session_.shares->filters) {
+    shard_.send_group(filter, ShareLeave{filter, {{}, 0, ref_}, true});
+  }
+  session_.shares.reset();
 }
 
 // The home of the session writes it down; its answer is changed().
@@ -306,8 +365,9 @@ void Connection::changed(Change& change) {
   for (Change::Entry& entry : change.entries) {
     ack.reasons.push_back(entry.reason);
     const bool refused = entry.reason >= Reason::unspecified_error;
+    const bool shared = !topic::split_shared(entry.filter).name.empty();
     if (!change.subscribe) {
-      if (!refused) shard_.unsubscribe(*this, entry.filter);
+      if (!refused && !shared) shard_.unsubscribe(*this, entry.filter);
       continue;
     }
     if (refused) {
@@ -319,6 +379,7 @@ void Connection::changed(Change& change) {
       continue;
     }
     ack.reasons.back() = static_cast<Reason>(entry.options.qos);
+    if (shared) continue;  // its home delivers, and nothing is replayed
     const Shard::Subscribed here = shard_.subscribe(*this, entry.filter, entry.options);
     if (!shard_.profile_.retain_available || !wants_retained(entry.options, entry.existed))
       continue;
@@ -354,6 +415,8 @@ bool Connection::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
   for (const std::string_view filter : unsubscribe.filters) {
     if (topic::check_filter(filter) != topic::Fault::none) {
       ack.reasons.push_back(Reason::topic_filter_invalid);
+    } else if (!topic::split_shared(filter).name.empty()) {
+      ack.reasons.push_back(leave_group(filter));
     } else {
       ack.reasons.push_back(shard_.unsubscribe(*this, filter) ? Reason::success
                                                               : Reason::no_subscription_existed);

@@ -16,7 +16,8 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_filters", Kind::gauge, "", "Distinct topic filters, added up over shards."},
     {"gnomon_sessions", Kind::gauge, "", "Persistent sessions, connected or not."},
     {"gnomon_queued_messages", Kind::gauge, "",
-     "Messages with QoS 1 or 2 that persistent sessions have not acknowledged."},
+     "Messages with QoS 1 or 2 that persistent sessions or share groups have not acknowledged."},
+    {"gnomon_share_members", Kind::gauge, "", "Members of share groups, connected or not."},
     {"gnomon_connects_total", Kind::counter, "", "CONNECTs accepted."},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"identity\"", refused},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"protocol\"", refused},
@@ -55,6 +56,8 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_queue_refused_total", Kind::counter, "",
      "Messages that a session's queue did not take, or that were not retained: it or the disk is "
      "full."},
+    {"gnomon_shared_returned_total", Kind::counter, "",
+     "Messages that went back to their share group because the member that had them went."},
     {"gnomon_duplicates_total", Kind::counter, "", "QoS 2 PUBLISHes that were taken before."},
     {"gnomon_retained_stored_total", Kind::counter, "", "Retained messages set or replaced."},
     {"gnomon_retained_sent_total", Kind::counter, "",

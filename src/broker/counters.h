@@ -15,6 +15,7 @@ enum class Count : std::uint8_t {
   filters,        // gauge
   sessions,       // gauge
   queued,         // gauge
+  share_members,  // gauge
   connects,
   connect_refused_identity,
   connect_refused_protocol,
@@ -50,6 +51,7 @@ enum class Count : std::uint8_t {
   sessions_resumed,
   sessions_expired,
   queue_refused,
+  shared_returned,
   duplicates,
   retained_stored,
   retained_sent,

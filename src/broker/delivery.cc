@@ -9,6 +9,7 @@ namespace {
 // The fixed part of a delivery, as it lies in a block. Blocks never leave the process.
 struct Head {
   std::uint64_t ticket, generation;
+  ShareRef share;
   std::uint32_t index, serial;
   std::uint16_t packet_id, identifiers;
   std::uint8_t kind, qos, reason;
@@ -35,6 +36,7 @@ void append_delivery(const ConnectionRef& to, const Delivery& delivery, Buffer& 
   Head head{};
   head.ticket = delivery.ticket;
   head.generation = delivery.generation;
+  head.share = delivery.share;
   head.index = to.index;
   head.serial = to.serial;
   head.packet_id = delivery.packet_id;
@@ -69,7 +71,8 @@ bool DeliveryReader::next(ConnectionRef& to, Delivery& delivery) {
               head.ticket,
               head.generation,
               identifiers_,
-              head.has_message ? &message_ : nullptr};
+              head.has_message ? &message_ : nullptr,
+              head.share};
   return true;
 }
 

@@ -20,6 +20,7 @@ struct Delivery {
     pubrel,   // for `packet_id`
     pubcomp,  // the same
     settle,   // `ticket` is met: what the client published is taken
+    shared,  // `message`, as `qos`, by the share group `share`; for a connection of a clean session
   };
   Kind kind = Kind::publish;
   std::uint8_t qos = 0;
@@ -30,6 +31,7 @@ struct Delivery {
   Generation generation = 0;  // of the connection it is for
   std::span<const std::uint32_t> identifiers{};
   const message::Message* message = nullptr;
+  ShareRef share{};
 };
 
 // A delivery for connection `index` of the shard that the block is for.

@@ -93,7 +93,17 @@ void Keeper::read() {
 // What was promised is written, so it may go: what its receivers write of it comes behind it in the
 // log, and cannot survive without it.
 void Keeper::pass_on() {
-  for (const Forward& forward : std::exchange(forwards_, {})) {
+  for (Forward& forward : std::exchange(forwards_, {})) {
+    if (forward.hand) {
+      // What this slot passes on must arrive in the order of its sequences, here too.
+      const auto to = partition::slot_of(partition::KeyKind::client_id, forward.hand->client_id);
+      if (owns(to)) {
+        handle(*forward.hand);
+      } else {
+        host_.send(owner_of(to), std::move(*forward.hand));
+      }
+      continue;
+    }
     const auto decoded = message::decode(as_bytes(forward.message));
     if (host_.forward(decoded->message, forward.forwarded)) forwarded(forward.forwarded);
   }
@@ -121,6 +131,10 @@ void Keeper::release(Outcome&& outcome) {
     host_.send(mail->to, std::move(mail->mail));
   } else if (auto* answer = std::get_if<Answer>(&outcome)) {
     host_.answer(answer->to, std::move(answer->change));
+  } else if (auto* joined = std::get_if<Joined>(&outcome)) {
+    host_.answer(joined->to, joined->joined);
+  } else if (const auto* given = std::get_if<Given>(&outcome)) {
+    release(*given);
   } else {
     const Reply& reply = std::get<Reply>(outcome);
     host_.deliver(reply.to, reply.delivery);
@@ -177,8 +191,13 @@ void Keeper::handle(Change& change) {
   change.seen = host_.seen();
   const SlotId id = session->slot;
   const ShardId to = change.connection.shard;
+  std::vector<ShareJoin> joins;
   for (Change::Entry& entry : change.entries) {
     if (entry.reason >= Reason::unspecified_error) continue;
+    if (!topic::split_shared(entry.filter).name.empty()) {
+      change_share(*session, change, entry, joins);
+      continue;
+    }
     std::string key = records::key(Table::subscription, id, session->number, entry.filter);
     auto* place = index_.find(entry.filter);
     const auto mine = std::find_if(session->filters.begin(), session->filters.end(),
@@ -195,8 +214,8 @@ void Keeper::handle(Change& change) {
       erase(std::move(key));
       continue;
     }
-    if (!store_.accepting() ||
-        (!existed && session->filters.size() >= limits::subscriptions_per_session)) {
+    if (!store_.accepting() || (!existed && session->filters.size() + session->shares.size() >=
+                                                limits::subscriptions_per_session)) {
       entry.reason = Reason::quota_exceeded;
       continue;
     }
@@ -213,6 +232,7 @@ void Keeper::handle(Change& change) {
     write(std::move(key), records::Subscription{entry.options}.write());
   }
   host_.changed();
+  if (!joins.empty()) return host_.join(std::move(joins), to, std::move(change));
   after(Answer{to, std::move(change)});
 }
 
@@ -220,9 +240,13 @@ void Keeper::match(Route& route) {
   matched_.clear();
   index_.match(route.topic, matched_);
   merge(matched_, route,
-        [&](std::uint32_t session, const Terms& all, const Terms& own,
+        [&](std::uint32_t subscriber, const Terms& all, const Terms& own,
             std::uint32_t first_identifier) {
-          route.kept.push_back({session, first_identifier, all, own});
+          if ((subscriber & group_bit) != 0) {
+            route.groups.push_back(subscriber & ~group_bit);
+          } else {
+            route.kept.push_back({subscriber, first_identifier, all, own});
+          }
         });
 }
 

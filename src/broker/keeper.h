@@ -21,9 +21,11 @@
 #include "broker/profile.h"
 #include "broker/records.h"
 #include "broker/routes.h"
+#include "broker/share.h"
 #include "partition/committer.h"
 #include "store/store.h"
 #include "topic/index.h"
+#include "topic/topic.h"
 
 namespace gnomon::broker {
 
@@ -40,6 +42,15 @@ class KeeperHost {
   // Publishes a message that this keeper has promised to pass on: to its own sessions too, by
   // keep(). True if all who must have it durably have it already; else forwarded() follows.
   virtual bool forward(const message::Message& message, const Forwarded& forwarded) = 0;
+  // A share group's interest in a filter, with any QoS, began or ended. `group` names it in the
+  // shard's own index.
+  virtual void share_interest(std::string_view filter, std::uint32_t group, bool wanted) = 0;
+  // Sends it when all interest that was changed so far is in force.
+  virtual void answer(ShardId to, ShareJoined joined) = 0;
+  // Sends the joins to the homes of their groups; when all have answered, Keeper::joined() follows.
+  virtual void join(std::vector<ShareJoin> joins, ShardId to, Change change) = 0;
+  // A session here has acknowledged what a share group gave it.
+  virtual void acknowledge(const Acks::Shared& shared) = 0;
   // For each shard, the message id behind the last that came from it.
   [[nodiscard]] virtual std::vector<std::uint64_t> seen() const = 0;
   // Something changed in what match() finds.
@@ -48,8 +59,10 @@ class KeeperHost {
   virtual void publish(const message::Message& message) = 0;
   // Reads a page of a queue elsewhere; a Page follows by mail.
   struct PageRequest {
+    Page::Of of = Page::Of::session;
+    records::Table table = records::Table::queue;
     partition::SlotId slot;
-    std::uint32_t session = 0;
+    std::uint32_t index = 0;
     std::uint64_t number = 0, from = 0, to = 0, request = 0;
   };
   virtual void read_page(const PageRequest& request) = 0;
@@ -89,6 +102,11 @@ class Keeper {
   // Reads everything of its slots from the store. Errors: unavailable (the store fails, or holds
   // what is no such record; the message names the key).
   Result<void> load();
+  // Then, for each share group that a session here is a member of, its home hears adopt(): first
+  // all keepers of a server.
+  template <class F>
+  void each_share(F&& each) const;
+  void adopt(const ShareJoin& join);
   // Goes on with what a run before this one has left: passes on what it had promised, finishes
   // purges, arms wills. After all keepers are loaded and know of each other's interest.
   void resume();
@@ -97,6 +115,9 @@ class Keeper {
   void each_filter(F&& each) const {
     for (const std::string& filter : loaded_filters_) each(filter);
   }
+  // The same for share groups, with any QoS: `each(filter, group)`.
+  template <class F>
+  void each_group(F&& each) const;
   void forget_loaded() { loaded_filters_ = {}; }
 
   // ---- mail
@@ -107,14 +128,23 @@ class Keeper {
   void handle(const Acks& acks);
   void handle(Receive& receive);
   void handle(const ReleaseId& release);
+  void handle(const ShareJoin& join);
+  void handle(const ShareLeave& leave);
+  void handle(Hand& hand);
+  void handle(const HandTaken& taken);
+  void handle(const ShareReturn& returned);
   void handle(Page& page);
   void handle(RetainedRequest& request);
+  // All groups of a Change have answered.
+  void joined(ShardId to, Change change) { after(Answer{to, std::move(change)}); }
 
   // ---- messages
-  // Adds to `route` the sessions here that want its topic.
+  // Names of share groups among the subscribers of an index.
+  static constexpr std::uint32_t group_bit = std::uint32_t{1} << 31;
+  // Adds to `route` the sessions and share groups here that want its topic.
   void match(Route& route);
-  // Takes a message: with QoS ≥ 1 for the sessions of the route, with retain as its topic's value
-  // if that slot is here. Success, or why one refused it.
+  // Takes a message: for the share groups of the route, with QoS ≥ 1 for its sessions, with retain
+  // as its topic's value if that slot is here. Success, or why one refused it.
   mqtt::Reason keep(const message::Message& message, const Route& route,
                     const Forwarded* forwarded);
   // Puts a retained message into the queue of a session that has subscribed.
@@ -143,15 +173,29 @@ class Keeper {
   }
 
   [[nodiscard]] std::size_t sessions() const { return by_client_.size(); }
-  [[nodiscard]] std::uint64_t queued() const { return queued_; }
-  [[nodiscard]] bool owns(partition::SlotId slot) const {
-    return partition::thread_of(slot, threads_) == id_;
+  [[nodiscard]] std::uint64_t queued() const;  // messages, of sessions and groups
+  [[nodiscard]] std::size_t share_members() const;
+  [[nodiscard]] std::size_t groups() const { return by_share_.size(); }
+  [[nodiscard]] ShardId owner_of(partition::SlotId slot) const {
+    return static_cast<ShardId>(partition::thread_of(slot, threads_));
   }
+  [[nodiscard]] bool owns(partition::SlotId slot) const { return owner_of(slot) == id_; }
 
  private:
   struct Subscribed {
     topic::SubscriptionIndex::Filter* filter;
     topic::Options options;
+  };
+  struct SharedFilter {
+    std::string filter;  // whole
+    topic::Options options;
+  };
+  // What share groups have given to a session with QoS 1. In memory only: it is the groups'.
+  struct FromGroups {
+    std::deque<Hand> ready;
+    std::unordered_map<std::uint16_t, ShareRef> flight;  // by packet id, above Outgoing::ids
+    std::uint16_t last_id = UINT16_MAX;
+    bool turn = false;  // theirs is the next place in the window
   };
   struct Session {
     std::string client_id;
@@ -166,20 +210,43 @@ class Keeper {
     std::uint16_t receive_maximum = 65535;
     std::uint64_t page_request = 0;  // outstanding; 0: none
     std::vector<Subscribed> filters;
+    std::vector<SharedFilter> shares;
+    std::unique_ptr<FromGroups> from_groups;  // null: nothing
     std::vector<std::uint16_t> received;  // packet ids of QoS 2 PUBLISHes from the client, sorted
     Outgoing out;
   };
   struct Purge {
+    records::Table table;
     partition::SlotId slot;
     std::uint64_t number, from, to;
   };
+  struct Forward {
+    Forwarded forwarded;
+    std::string message;         // for whoever wants its topic,
+    std::unique_ptr<Hand> hand;  // or for one session
+  };
+  struct Group {
+    std::string filter;  // whole
+    partition::SlotId slot;
+    std::uint64_t number = 0;  // 0: a free place
+    bool listed = false;       // in the indexes
+    bool recorded = false;     // in the store
+    std::uint64_t page_request = 0;
+    Share share;
+  };
+  // What was promised to a session and not taken yet.
+  struct Promise {
+    std::string filter;  // of the group
+    Buffer message;
+  };
   struct Slot {
     Home home;
-    std::unordered_map<std::uint64_t, std::uint32_t> bodies;      // id → entries that share it
-    std::unordered_map<std::uint8_t, std::uint64_t> marks;        // forwarding slot → sequence
-    std::vector<std::pair<std::uint64_t, std::string>> forwards;  // found at start
-    std::uint64_t counter = 0;  // of numbers given out in this run
-    bool retains = false;       // it may hold retained messages
+    std::unordered_map<std::uint64_t, std::uint32_t> bodies;  // id → entries that share it
+    std::unordered_map<std::uint8_t, std::uint64_t> marks;    // forwarding slot → sequence
+    std::vector<Forward> forwards;                            // found at start
+    std::unordered_map<std::uint64_t, Promise> promises;      // by forward sequence
+    std::uint64_t counter = 0;                                // of numbers given out in this run
+    bool retains = false;                                     // it may hold retained messages
   };
   struct Answer {
     ShardId to;
@@ -189,11 +256,15 @@ class Keeper {
     ConnectionRef to;
     Delivery delivery;
   };
-  using Outcome = std::variant<Addressed, Answer, Reply>;
-  struct Forward {
-    Forwarded forwarded;
-    std::string message;
+  struct Joined {
+    ShardId to;
+    ShareJoined joined;
   };
+  // A QoS 2 message for a connection with a clean session.
+  struct Given {
+    Hand hand;
+  };
+  using Outcome = std::variant<Addressed, Answer, Reply, Joined, Given>;
 
   // ---- keeper.cc
   Slot& slot(partition::SlotId id);
@@ -220,8 +291,8 @@ class Keeper {
 
   // ---- keeper_queue.cc
   Session* find(const SessionRef& ref);
-  mqtt::Reason keep_for_sessions(const message::Message& message, const Route& route,
-                                 const Forwarded* forwarded);
+  mqtt::Reason keep_for_receivers(const message::Message& message, const Route& route,
+                                  const Forwarded* forwarded);
   void share_bodies(const Forwarded* forwarded);
   mqtt::Reason keep_for(Session& session, const message::Message& message, std::uint8_t qos,
                         bool retain, std::span<const std::uint32_t> identifiers, std::uint64_t body,
@@ -231,6 +302,9 @@ class Keeper {
   void read();
   bool seen_before(Slot& slot, partition::SlotId id, const Forwarded& forwarded);
   void pump(Session& session);
+  bool pump_queue(Session& session, WallTime now, store::Sequence durable);
+  bool pump_groups(Session& session, WallTime now);
+  static std::uint16_t window_of(const Session& session);
   void send(Session& session, Outgoing::Ready& ready, WallTime now, bool& sent);
   void gone(Session& session, const Outgoing::Gone& gone);
   void drop_body(partition::SlotId id, std::uint64_t body);
@@ -238,8 +312,36 @@ class Keeper {
   void purge_next();
   void purge_page(const Page& page);
 
+  // ---- keeper_shares.cc
+  [[nodiscard]] static partition::SlotId slot_of_group(std::string_view filter);
+  [[nodiscard]] ShardId home_of_group(std::string_view filter) const;
+  Group* find(const ShareRef& ref);
+  Group& group_of(const std::string& filter);
+  std::uint32_t index_of(const Group& group) const { return by_share_.at(group.filter); }
+  void list(Group& group);
+  void record(Group& group);
+  void end_group(Group& group);
+  void change_share(Session& session, const Change& change, Change::Entry& entry,
+                    std::vector<ShareJoin>& joins);
+  [[nodiscard]] ShareJoin join_of(const Session& session, const SharedFilter& share) const;
+  void attend_groups(const Session& session);
+  void leave_groups(const Session& session, bool ends);
+  mqtt::Reason keep_for(Group& group, const message::Message& message, bool promised);
+  void keep_again(Group& group, const Buffer& message);
+  void pump(Group& group);
+  void hand_over(Group& group, Share::Member& member, const message::Message& message);
+  void hand_qos2(Group& group, Share::Member& member, Hand hand);
+  void gone(const Group& group, const Share::Waiting& message);
+  void acknowledged(const Acks::Shared& shared);
+  void acknowledged(Session& session, const Acks::Item& item);
+  void take(Hand& hand, Session* session);
+  void release(const Given& given);
+  void page_for(Group& group);
+  void take_page(Group& group, Page& page);
+
   // ---- keeper_load.cc
   Result<void> load_slot(partition::SlotId id);
+  Result<void> load_groups(partition::SlotId id);
 
   const ShardId id_;
   const int threads_;
@@ -255,6 +357,9 @@ class Keeper {
   std::unordered_map<std::string, std::uint32_t> by_client_;
   topic::SubscriptionIndex index_;
   std::vector<std::string> loaded_filters_;
+  std::vector<std::unique_ptr<Group>> groups_;
+  std::vector<std::uint32_t> free_groups_;
+  std::unordered_map<std::string, std::uint32_t> by_share_;
   std::unordered_map<std::string, Claim> waiting_claims_;
   std::unordered_map<std::string, records::Will> wills_;
 
@@ -292,5 +397,19 @@ class Keeper {
   std::array<std::uint64_t, partition::slots> shared_bodies_{};
   Buffer encoded_;
 };
+
+template <class F>
+void Keeper::each_share(F&& each) const {
+  for (const auto& session : sessions_) {
+    for (const SharedFilter& share : session->shares) each(join_of(*session, share));
+  }
+}
+
+template <class F>
+void Keeper::each_group(F&& each) const {
+  for (const auto& [filter, index] : by_share_) {
+    if (groups_[index]->listed) each(topic::split_shared(filter).filter, group_bit | index);
+  }
+}
 
 }  // namespace gnomon::broker

@@ -101,6 +101,8 @@ void Keeper::handle(const Release& release) {
     session.open = false;
     session.page_request = 0;
     session.out.disconnected();
+    session.from_groups.reset();
+    if (expiry > 0) leave_groups(session, false);
     session.gone = host_.wall_now();
     will_of(release.client_id, release, expiry);
     if (expiry == 0) {
@@ -155,10 +157,12 @@ void Keeper::end_session(Session& session) {
   for (const std::uint16_t packet_id : session.received) {
     erase(records::key(Table::received, session.slot, session.number, packet_id));
   }
+  leave_groups(session, true);
   session.out.disconnected();
   if (session.out.count() > 0) {
     queued_ -= session.out.count();
-    purges_.push_back({session.slot, session.number, session.out.loaded(), session.out.next()});
+    purges_.push_back(
+        {Table::queue, session.slot, session.number, session.out.loaded(), session.out.next()});
     purge_next();
   }
   // A will that waits for its delay is due when the session ends (MQTT 5 §3.1.3.2.2).
@@ -230,7 +234,7 @@ void Keeper::publish_will(const std::string& client_id, const records::Will& wil
   const Forwarded forwarded{id, number(slot(id))};
   std::string text(as_text(encoded_.view()));
   write(records::key(Table::forward, id, forwarded.sequence), text);
-  forwards_.push_back({forwarded, std::move(text)});
+  forwards_.push_back({forwarded, std::move(text), nullptr});
 }
 
 void Keeper::forwarded(const Forwarded& forwarded) {

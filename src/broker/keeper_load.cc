@@ -1,12 +1,14 @@
 // Keeper: what a run before this one has left in the store.
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "broker/keeper.h"
+#include "topic/topic.h"
 
 namespace gnomon::broker {
 
@@ -94,6 +96,10 @@ Result<void> Keeper::load_slot(SlotId id) {
           erase(records::key(Table::subscription, id, number, filter));
           return true;
         }
+        if (!topic::split_shared(filter).name.empty()) {
+          sessions_[found->second]->shares.push_back({std::string(filter), record.options});
+          return true;
+        }
         const auto added = index_.add(filter, found->second, record.options);
         sessions_[found->second]->filters.push_back({added.filter, record.options});
         if (added.first_subscriber) loaded_filters_.emplace_back(filter);
@@ -111,7 +117,8 @@ Result<void> Keeper::load_slot(SlotId id) {
     if (entry.body != 0) ++slot(id).bodies[entry.body];
     const auto found = by_number.find(number);
     if (found == by_number.end()) {
-      auto& orphan = orphans.try_emplace(number, Purge{id, number, sequence, 0}).first->second;
+      auto& orphan =
+          orphans.try_emplace(number, Purge{Table::queue, id, number, sequence, 0}).first->second;
       orphan.to = sequence + 1;
       return true;
     }
@@ -152,10 +159,11 @@ Result<void> Keeper::load_slot(SlotId id) {
 
   walked = walk(store_, Table::forward, id, [&](std::string_view rest, std::string_view value) {
     if (!message::decode(as_bytes(value))) return false;
-    slot(id).forwards.emplace_back(records::take_number(rest), value);
+    slot(id).forwards.push_back({{id, records::take_number(rest)}, std::string(value), nullptr});
     return true;
   });
   if (!walked) return walked;
+  if (walked = load_groups(id); !walked) return walked;
 
   const std::string retained = records::prefix(Table::retained, id);
   walked = store_.scan(retained, records::behind(retained), [&](auto, auto) {
@@ -186,13 +194,67 @@ Result<void> Keeper::load_slot(SlotId id) {
   });
 }
 
+// Share groups have no members yet: those are the sessions', and adopt() brings them.
+Result<void> Keeper::load_groups(SlotId id) {
+  std::unordered_map<std::uint64_t, Group*> by_number;
+  auto walked = walk(store_, Table::share, id, [&](std::string_view rest, std::string_view value) {
+    Group& group = group_of(std::string(rest));
+    group.recorded = true;
+    return records::read_number(value, group.number) &&
+           by_number.emplace(group.number, &group).second;
+  });
+  if (!walked) return walked;
+  walked = walk(store_, Table::group, id, [&](std::string_view rest, std::string_view value) {
+    const std::uint64_t number = records::take_number(rest);
+    const std::uint64_t sequence = records::take_number(rest);
+    records::Entry entry;
+    if (!rest.empty() || !entry.read(value)) return false;
+    const auto found = by_number.find(number);
+    if (found != by_number.end()) {
+      found->second->share.found(sequence, entry.message.size());
+    } else if (!purges_.empty() && purges_.back().number == number) {
+      purges_.back().to = sequence + 1;
+    } else {
+      purges_.push_back({Table::group, id, number, sequence, sequence + 1});
+    }
+    return true;
+  });
+  if (!walked) return walked;
+  return walk(store_, Table::hand, id, [&](std::string_view rest, std::string_view value) {
+    const std::uint64_t sequence = records::take_number(rest);
+    records::Hand record;
+    if (!rest.empty() || !record.read(value) || !message::decode(as_bytes(record.message))) {
+      return false;
+    }
+    auto hand = std::make_unique<Hand>();
+    hand->share.home = id_;
+    hand->client_id = record.client_id;
+    hand->number = record.number;
+    hand->qos = 2;
+    hand->retain = record.retain;
+    hand->identifier = record.identifier;
+    hand->forwarded = {id, sequence};
+    hand->message.append(as_bytes(record.message));
+    Promise& promise = slot(id).promises[sequence];
+    promise.filter = record.filter;
+    promise.message.append(as_bytes(record.message));
+    slot(id).forwards.push_back({{id, sequence}, {}, std::move(hand)});
+    return true;
+  });
+}
+
 void Keeper::resume() {
   for (auto& slot : slots_) {
     if (slot == nullptr) continue;
-    const SlotId id(static_cast<std::uint8_t>(&slot - slots_.data()));
-    for (auto& [sequence, message] : std::exchange(slot->forwards, {})) {
-      forwards_.push_back({{id, sequence}, std::move(message)});
-    }
+    auto forwards = std::exchange(slot->forwards, {});
+    std::sort(forwards.begin(), forwards.end(), [](const Forward& a, const Forward& b) {
+      return a.forwarded.sequence < b.forwarded.sequence;
+    });
+    std::move(forwards.begin(), forwards.end(), std::back_inserter(forwards_));
+  }
+  // A group that nobody is kept for has lost its last member with the server.
+  for (const auto& group : groups_) {
+    if (group->number != 0 && !group->share.keeps()) end_group(*group);
   }
   purge_next();
   pass_on();

@@ -50,10 +50,11 @@ Reason Keeper::keep(const message::Message& message, const Route& route,
       message.retain ? partition::slot_of(partition::KeyKind::topic, message.topic) : SlotId();
   const bool retains = message.retain && owns(topic_slot);
   if (message.qos > 0) {
-    for (const KeptTarget& target : route.kept) {
-      const std::uint8_t id = sessions_[target.session]->slot.value;
-      if (receivers_[id]++ == 0) receiver_slots_.push_back(id);
-    }
+    const auto receives = [this](SlotId id) {
+      if (receivers_[id.value]++ == 0) receiver_slots_.push_back(id.value);
+    };
+    for (const KeptTarget& target : route.kept) receives(sessions_[target.session]->slot);
+    for (const std::uint32_t group : route.groups) receives(groups_[group]->slot);
   }
   bool retained_before = false;
   if (forwarded != nullptr) {
@@ -73,14 +74,16 @@ Reason Keeper::keep(const message::Message& message, const Route& route,
     worst = retain(message, topic_slot, forwarded != nullptr);
   }
   if (!receiver_slots_.empty()) {
-    worst = std::max(worst, keep_for_sessions(message, route, forwarded));
+    worst = std::max(worst, keep_for_receivers(message, route, forwarded));
+  } else {
+    for (const std::uint32_t group : route.groups) keep_for(*groups_[group], message, false);
   }
   return worst;
 }
 
 // receivers_ says how many receivers each slot of receiver_slots_ has.
-Reason Keeper::keep_for_sessions(const message::Message& message, const Route& route,
-                                 const Forwarded* forwarded) {
+Reason Keeper::keep_for_receivers(const message::Message& message, const Route& route,
+                                  const Forwarded* forwarded) {
   share_bodies(forwarded);
   Reason worst = Reason::success;
   for (const KeptTarget& target : route.kept) {
@@ -96,6 +99,11 @@ Reason Keeper::keep_for_sessions(const message::Message& message, const Route& r
                  std::span(route.identifiers).subspan(target.first_identifier, terms.identifiers),
                  shared_bodies_[session.slot.value], forwarded != nullptr);
     worst = std::max(worst, reason);
+  }
+  for (const std::uint32_t index : route.groups) {
+    Group& group = *groups_[index];
+    if (receivers_[group.slot.value] == taken_before) continue;
+    worst = std::max(worst, keep_for(group, message, forwarded != nullptr));
   }
   for (const std::uint8_t id : receiver_slots_) {
     if (shared_bodies_[id] != 0) drop_body(SlotId(id), shared_bodies_[id]);
@@ -155,7 +163,7 @@ Reason Keeper::keep_for(Session& session, const message::Message& message, std::
   if (body != 0) ++slot(session.slot).bodies[body];
   write(records::key(Table::queue, session.slot, session.number, sequence), std::move(value));
   if (!hand_over) return Reason::success;
-  if (qos == 1 && out.may_send_now(session.receive_maximum, size)) {
+  if (qos == 1 && out.may_send_now(window_of(session), size)) {
     out.sent_now(sequence, size, body);
     host_.deliver(session.connection, {.kind = Delivery::Kind::publish,
                                        .qos = 1,
@@ -197,18 +205,26 @@ void Keeper::handle(const Opened& opened) {
   Session* session = find(opened.session);
   if (session == nullptr) return;
   session->open = true;
+  attend_groups(*session);
   pump(*session);
+}
+
+// What is in flight from share groups takes its part of the client's window.
+std::uint16_t Keeper::window_of(const Session& session) {
+  const std::size_t taken = session.from_groups ? session.from_groups->flight.size() : 0;
+  return static_cast<std::uint16_t>(session.receive_maximum -
+                                    std::min<std::size_t>(taken, session.receive_maximum));
 }
 
 void Keeper::pump(Session& session) {
   if (!session.open) return;
   const WallTime now = host_.wall_now();
   const store::Sequence durable = store_.durable();
-  while (Outgoing::Ready* ready = session.out.front(session.receive_maximum, durable)) {
-    bool sent = false;
-    send(session, *ready, now, sent);
-    const auto left = session.out.pop(sent);
-    if (!sent) gone(session, left);
+  for (bool sent = true; sent;) {
+    // In turn, so that neither takes the last place in the window for ever.
+    sent = session.from_groups && session.from_groups->turn
+               ? pump_groups(session, now) || pump_queue(session, now, durable)
+               : pump_queue(session, now, durable) || pump_groups(session, now);
   }
   if (const auto sequence = session.out.waits_for(durable);
       sequence != 0 && !session.waits_for_sync) {
@@ -217,6 +233,18 @@ void Keeper::pump(Session& session) {
     waiting_pumps_.push_back({sequence, by_client_.at(session.client_id)});
   }
   page_for(session);
+}
+
+// Sends the next message of the queue. False: there is none, or no room.
+bool Keeper::pump_queue(Session& session, WallTime now, store::Sequence durable) {
+  Outgoing::Ready* ready = session.out.front(window_of(session), durable);
+  if (ready == nullptr) return false;
+  bool sent = false;
+  send(session, *ready, now, sent);
+  const auto left = session.out.pop(sent);
+  if (!sent) gone(session, left);
+  if (session.from_groups) session.from_groups->turn = true;
+  return true;
 }
 
 void Keeper::send(Session& session, Outgoing::Ready& ready, WallTime now, bool& sent) {
@@ -262,9 +290,14 @@ void Keeper::drop_body(SlotId id, std::uint64_t body) {
 }
 
 void Keeper::handle(const Acks& acks) {
+  for (const Acks::Shared& shared : acks.shared) acknowledged(shared);
   for (const Acks::Item& item : acks.items) {
     Session* session = find(item.session);
     if (session == nullptr) continue;
+    if (item.packet_id > Outgoing::ids && item.type == mqtt::PacketType::puback) {
+      acknowledged(*session, item);
+      continue;
+    }
     Outgoing::Gone left;
     auto outcome = Outgoing::Outcome::unknown;
     Delivery pubrel{.kind = Delivery::Kind::pubrel,
@@ -314,13 +347,15 @@ void Keeper::handle(const Acks& acks) {
 void Keeper::page_for(Session& session) {
   if (session.page_request != 0 || !session.out.wants_page()) return;
   session.page_request = ++requests_;
-  pages_.push_back({session.slot, by_client_.at(session.client_id), session.number,
-                    session.out.loaded(), session.out.next(), session.page_request});
+  pages_.push_back({Page::Of::session, Table::queue, session.slot, by_client_.at(session.client_id),
+                    session.number, session.out.loaded(), session.out.next(),
+                    session.page_request});
 }
 
 void Keeper::handle(Page& page) {
-  if (page.session == UINT32_MAX) return purge_page(page);
-  Session& session = *sessions_[page.session];
+  if (page.of == Page::Of::purge) return purge_page(page);
+  if (page.of == Page::Of::group) return take_page(*groups_[page.index], page);
+  Session& session = *sessions_[page.index];
   if (session.number != page.number || session.page_request != page.request) return;
   if (page.damaged) {
     return host_.broken({Code::unavailable, "the queue of client '" + session.client_id +
@@ -355,7 +390,8 @@ void Keeper::purge_next() {
   if (purging_ || purges_.empty()) return;
   purging_ = true;
   const Purge& purge = purges_.front();
-  pages_.push_back({purge.slot, UINT32_MAX, purge.number, purge.from, purge.to, ++requests_});
+  pages_.push_back({Page::Of::purge, purge.table, purge.slot, 0, purge.number, purge.from, purge.to,
+                    ++requests_});
 }
 
 void Keeper::purge_page(const Page& page) {
@@ -363,7 +399,7 @@ void Keeper::purge_page(const Page& page) {
   for (const Page::Entry& found : page.entries) {
     records::Entry entry;
     entry.read(found.value);
-    erase(records::key(Table::queue, purge.slot, purge.number, found.sequence));
+    erase(records::key(purge.table, purge.slot, purge.number, found.sequence));
     if (entry.body != 0) drop_body(purge.slot, entry.body);
   }
   purge.from = page.read_to;
@@ -393,7 +429,7 @@ void Keeper::handle(Receive& receive) {
           records::write_number(forwarded.sequence));
     std::string message(as_text(receive.message.view()));
     write(records::key(Table::forward, session->slot, forwarded.sequence), message);
-    forwards_.push_back({forwarded, std::move(message)});
+    forwards_.push_back({forwarded, std::move(message), nullptr});
   }
   after(Reply{receive.connection, answer});
 }

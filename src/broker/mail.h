@@ -51,6 +51,21 @@ struct SessionRef {
   Generation generation = 0;  // of the connection that uses it; another one's mail is dropped
 };
 
+// A member of a share group: a persistent session, or a connection with a clean one.
+struct ShareMember {
+  std::string client_id;     // of the persistent session
+  std::uint64_t number = 0;  // its number; 0: a clean session
+  ConnectionRef connection;  // of the clean session
+  bool operator==(const ShareMember&) const = default;
+};
+// A message that a share group has given to a member, as the group knows it.
+struct ShareRef {
+  ShardId home = 0;            // whose keeper has the group
+  std::uint32_t group = 0;     // in the keeper's table
+  std::uint64_t number = 0;    // the group's: another one may have its place by now
+  std::uint64_t sequence = 0;  // 0: no such message
+};
+
 // ---- messages (data: needs a credit)
 
 // Messages or deliveries (delivery.h), encoded, one behind the other. Belongs to the shard that
@@ -168,6 +183,12 @@ struct Acks {
     bool failed;            // its reason is 0x80 or above
   };
   std::vector<Item> items;
+  // For the home of a share group: a member has acknowledged what it was given.
+  struct Shared {
+    ShareRef share;
+    ConnectionRef connection;  // of the member
+  };
+  std::vector<Shared> shared;
 };
 // A QoS 2 PUBLISH of the session's client, answered by a Delivery that settles the ticket.
 struct Receive {
@@ -192,6 +213,57 @@ struct Replayed {
   Buffer message;  // encoded
 };
 
+// ---- share groups (home = the slot of the whole filter)
+
+// Somebody is a member now, or still one with other options; or a member is connected now.
+struct ShareJoin {
+  std::string filter;  // `$share/NAME/FILTER`
+  ShareMember member;
+  topic::Options options;
+  bool online = false;  // by `connection`
+  ConnectionRef connection;
+  Generation generation = 0;
+  std::uint16_t receive_maximum = 65535;
+  ShardId from = 0;          // gets ShareJoined
+  std::uint64_t answer = 0;  // which names this; 0: it is not wanted
+};
+// The group gets what is published from now on.
+struct ShareJoined {
+  std::uint64_t answer = 0;
+};
+struct ShareLeave {
+  std::string filter;
+  ShareMember member;
+  bool ends = true;  // false: it is only away
+};
+// A message for a persistent session that is a member. With QoS 1 it is the group's until it is
+// acknowledged, and dropped unless this connection is there; QoS 2 is the session's from now on,
+// answered by HandTaken.
+struct Hand {
+  ShareRef share;
+  std::string client_id;
+  std::uint64_t number = 0;  // the session's
+  ConnectionRef connection;  // as the group knows it
+  Generation generation = 0;
+  std::uint8_t qos = 1;
+  bool retain = false;
+  std::uint32_t identifier = 0;
+  Forwarded forwarded{};  // QoS 2
+  Buffer message;         // encoded
+};
+struct HandTaken {
+  ShareRef share;
+  ConnectionRef connection;
+  Forwarded forwarded{};
+  bool refused = false;  // there is no such session any more
+};
+// A message with QoS 2 that was given to a connection which has ended without sending it.
+struct ShareReturn {
+  ShareRef share;
+  ConnectionRef connection;
+  Buffer message;  // encoded
+};
+
 // ---- answers of the pool
 
 // A piece of a queue, in order.
@@ -201,8 +273,10 @@ struct Page {
     std::string value;  // records::Entry
     std::string body;   // if the entry names one
   };
-  std::uint32_t session = 0;  // in the keeper's table
-  std::uint64_t number = 0;   // the session's: another one may have its place by now
+  enum class Of : std::uint8_t { session, group, purge };
+  Of of = Of::session;
+  std::uint32_t index = 0;   // of the session or group in the keeper's table
+  std::uint64_t number = 0;  // its own: another one may have its place by now
   std::uint64_t request = 0;
   std::uint64_t read_to = 0;    // all below it that is stored is here
   store::Sequence written = 0;  // what was applied when it was read
@@ -246,7 +320,8 @@ struct Credit {
 };
 
 using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Claim, Grant, Deny,
-                          Evict, Release, Opened, Change, Acks, Receive, ReleaseId, Replayed, Page,
+                          Evict, Release, Opened, Change, Acks, Receive, ReleaseId, Replayed,
+                          ShareJoin, ShareJoined, ShareLeave, Hand, HandTaken, ShareReturn, Page,
                           RetainedRequest, RetainedPage, Adopt, Credit>;
 
 struct Envelope {

@@ -45,7 +45,7 @@ bool Outgoing::has_room(std::uint16_t receive_maximum, std::uint64_t sequence,
                         std::uint32_t size) const {
   if (in_flight_ >= receive_maximum) return false;
   // One acknowledgement that never comes must not make packet ids collide.
-  if (!flight_.empty() && sequence - flight_.front().sequence >= 65'535) return false;
+  if (!flight_.empty() && sequence - flight_.front().sequence >= ids) return false;
   return in_flight_ == 0 || flight_bytes_ + size <= limits::flight_bytes_max;
 }
 
@@ -105,9 +105,9 @@ bool Outgoing::written(store::Sequence sequence) {
 // ---- acknowledgements
 
 Outgoing::InFlight* Outgoing::find(std::uint16_t id) {
-  if (flight_.empty() || id == 0) return nullptr;
+  if (flight_.empty() || id == 0 || id > ids) return nullptr;
   const std::uint64_t first = flight_.front().sequence;
-  const std::uint64_t sequence = first + (65'535U + id - packet_id(first)) % 65'535U;
+  const std::uint64_t sequence = first + (std::uint64_t{ids} + id - packet_id(first)) % ids;
   const auto it = std::lower_bound(
       flight_.begin(), flight_.end(), sequence,
       [](const InFlight& entry, std::uint64_t wanted) { return entry.sequence < wanted; });

@@ -38,8 +38,11 @@ class Outgoing {
   // A batch of this turn, whose sequence is not known yet.
   static constexpr store::Sequence unwritten = UINT64_MAX;
 
+  // Packet ids of this queue are 1 to `ids`; those above are for what share groups give the
+  // session.
+  static constexpr std::uint16_t ids = 49'151;
   [[nodiscard]] static std::uint16_t packet_id(std::uint64_t sequence) {
-    return static_cast<std::uint16_t>((sequence - 1) % 65'535 + 1);
+    return static_cast<std::uint16_t>((sequence - 1) % ids + 1);
   }
 
   // ---- what is stored

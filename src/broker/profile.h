@@ -14,7 +14,7 @@ namespace gnomon::broker {
 struct Profile {
   std::uint8_t maximum_qos = 2;  // of PUBLISHes; subscriptions are granted at most it
   bool retain_available = true;
-  bool shared_subscription_available = false;
+  bool shared_subscription_available = true;
   std::uint32_t session_expiry_max_seconds = limits::session_expiry_max_seconds;
   std::uint64_t queue_messages_max = limits::session_messages_max;  // of one session
   std::uint64_t queue_bytes_max = limits::session_bytes_max;

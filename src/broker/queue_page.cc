@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "broker/records.h"
 
 namespace gnomon::broker {
 
@@ -32,12 +31,13 @@ bool fetch_bodies(const store::Store& store, partition::SlotId slot, Page& page)
 
 }  // namespace
 
-void read_queue(const store::Store& store, partition::SlotId slot, std::uint64_t number,
-                std::uint64_t from, std::uint64_t to, bool bodies, Page& page) {
+void read_queue(const store::Store& store, Table table, partition::SlotId slot,
+                std::uint64_t number, std::uint64_t from, std::uint64_t to, bool bodies,
+                Page& page) {
   std::size_t bytes = 0;
   page.read_to = to;
   const auto scanned = store.scan(
-      records::key(Table::queue, slot, number, from), records::key(Table::queue, slot, number, to),
+      records::key(table, slot, number, from), records::key(table, slot, number, to),
       [&](std::string_view key, std::string_view value) {
         std::string_view numbers = records::rest(key).substr(sizeof number);
         const std::uint64_t sequence = records::take_number(numbers);

@@ -31,7 +31,7 @@ class Queue {
   }
   Page read(std::uint64_t from, std::uint64_t to, bool bodies = true) {
     Page page;
-    read_queue(*store_, slot, session, from, to, bodies, page);
+    read_queue(*store_, records::Table::queue, slot, session, from, to, bodies, page);
     return page;
   }
 

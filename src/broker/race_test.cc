@@ -148,6 +148,8 @@ bool live(const runtime::Address& address, const std::string& id, std::uint64_t 
   Blocking client(address);
   mqtt::Connect connect;
   connect.client_id = id;
+  connect.clean_start = (chance & 2) != 0;
+  connect.session_expiry_seconds = chance % 5 < 2 ? 60 : 0;
   mqtt::Will will;
   will.topic = "race/wills";
   connect.will = will;
@@ -158,8 +160,12 @@ bool live(const runtime::Address& address, const std::string& id, std::uint64_t 
   mqtt::Subscribe subscribe;
   subscribe.packet_id = 1;
   const std::string exact = "race/" + std::to_string(chance % 4);
-  subscribe.entries = {{.filter = "race/+"}, {.filter = exact}, {.filter = "race/#"}};
-  for (auto& entry : subscribe.entries) entry.qos = chance & 1;
+  subscribe.entries = {{.filter = "race/+"},
+                       {.filter = exact},
+                       {.filter = "race/#"},
+                       {.filter = "$share/one/race/+"},
+                       {.filter = "$share/two/race/#"}};
+  for (auto& entry : subscribe.entries) entry.qos = static_cast<std::uint8_t>(chance % 3);
   client.machine.subscribe(subscribe, client.out);
   if (!client.wait_for(Event::suback)) return false;
   for (std::uint16_t i = 2; i < 12; ++i) {
@@ -167,13 +173,13 @@ bool live(const runtime::Address& address, const std::string& id, std::uint64_t 
     const std::string topic = "race/" + std::to_string((chance + i) % 4);
     publish.topic = topic;
     publish.payload = as_bytes("payload");
-    publish.qos = 1;
+    publish.qos = static_cast<std::uint8_t>(1 + i % 2);
     publish.packet_id = i;
     client.machine.publish(publish, client.out);
   }
   mqtt::Unsubscribe unsubscribe;
   unsubscribe.packet_id = 20;
-  unsubscribe.filters = {"race/+", "race/#"};
+  unsubscribe.filters = {"race/+", "race/#", "$share/two/race/#"};
   client.machine.unsubscribe(unsubscribe, client.out);
   if (!client.wait_for(Event::suback)) return false;
   if (chance % 3 == 0) return true;  // without DISCONNECT: the will goes out
@@ -199,6 +205,7 @@ TEST_CASE("take-over, subscribe and publish race on threads") {
   CHECK(complete > 0);
   CHECK(broker.total(Count::disconnects_taken_over) > 0);
   CHECK(broker.total(Count::wills_published) > 0);
+  CHECK(broker.total(Count::share_members) > 0);
   CHECK(broker.total(Count::disconnects_protocol) == 0);
   CHECK(broker.total(Count::connect_timeouts) == 0);
   // Nobody is left behind: the same ids can be had again, one life after the other.

@@ -24,6 +24,11 @@ void put(std::string& out, T number) {
   out.append(bytes, sizeof number);
 }
 
+void put_text(std::string& out, std::string_view text) {
+  put(out, static_cast<std::uint16_t>(text.size()));
+  out.append(text);
+}
+
 // Takes numbers off the front of a value; good() is false once it was too short.
 class Reader {
  public:
@@ -40,6 +45,14 @@ class Reader {
     std::memcpy(&number, rest_.data(), sizeof number);
     rest_.remove_prefix(sizeof number);
     return number;
+  }
+  // A text with its length in front.
+  std::string_view text() {
+    const auto size = take<std::uint16_t>();
+    if (rest_.size() < size) good_ = false;
+    const std::string_view text = rest_.substr(0, good_ ? size : 0);
+    rest_.remove_prefix(text.size());
+    return text;
   }
   [[nodiscard]] std::string_view rest() const { return rest_; }
   [[nodiscard]] bool good() const { return good_; }
@@ -196,6 +209,29 @@ bool Entry::read(std::string_view value) {
   body = (flags & body_flag) != 0 ? in.take<std::uint64_t>() : 0;
   message = in.rest();
   return in.good() && qos < 3 && (released || (body != 0) == message.empty());
+}
+
+std::string Hand::write() const {
+  std::string out;
+  out.reserve(18 + filter.size() + client_id.size() + message.size());
+  out.push_back(version);
+  put(out, static_cast<std::uint8_t>(retain ? 1 : 0));
+  put(out, number);
+  put(out, identifier);
+  put_text(out, filter);
+  put_text(out, client_id);
+  return out.append(message);
+}
+
+bool Hand::read(std::string_view value) {
+  Reader in(value);
+  retain = in.take<std::uint8_t>() != 0;
+  number = in.take<std::uint64_t>();
+  identifier = in.take<std::uint32_t>();
+  filter = in.text();
+  client_id = in.text();
+  message = in.rest();
+  return in.good() && number != 0 && !message.empty();
 }
 
 std::string Retained::write() const {

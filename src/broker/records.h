@@ -31,7 +31,8 @@ enum class Table : std::uint8_t {
   mark = 8,          // forwarding slot → the highest forward sequence taken from it
   retained = 9,      // topic → Retained
   group = 10,        // group number, sequence → Entry; slot of the whole `$share` filter
-  member = 11,       // `$share` filter, 0, client id → Member
+  share = 11,        // `$share` filter → group number
+  hand = 12,         // forward sequence → Hand, on its way from this slot to a session
   tables
 };
 
@@ -87,6 +88,18 @@ struct Entry {
   std::string_view message;  // encoded
   [[nodiscard]] std::string write() const;
   bool read(std::string_view value);  // `message` points into it
+};
+
+// A QoS 2 message that a share group has given to a session.
+struct Hand {
+  std::string_view filter;     // of the group, whole
+  std::string_view client_id;  // of the session
+  std::uint64_t number = 0;    // the same
+  bool retain = false;
+  std::uint32_t identifier = 0;
+  std::string_view message;  // encoded
+  [[nodiscard]] std::string write() const;
+  bool read(std::string_view value);  // the texts point into it
 };
 
 // `run` says whose message id it is: ids are unique within a run of the server.

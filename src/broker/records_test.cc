@@ -42,7 +42,8 @@ TEST_CASE("keys of version 1, byte for byte: they are on disk for ever") {
   CHECK(static_cast<int>(Table::mark) == 8);
   CHECK(static_cast<int>(Table::retained) == 9);
   CHECK(static_cast<int>(Table::group) == 10);
-  CHECK(static_cast<int>(Table::member) == 11);
+  CHECK(static_cast<int>(Table::share) == 11);
+  CHECK(static_cast<int>(Table::hand) == 12);
 }
 
 TEST_CASE("keys sort as their numbers do") {

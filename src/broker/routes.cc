@@ -35,6 +35,7 @@ void Routes::clear() {
     route.targets.clear();
     route.online.clear();
     route.kept.clear();
+    route.groups.clear();
     if (route.targets.capacity() > targets_kept) route.targets = {};
     if (route.online.capacity() > targets_kept) route.online = {};
     if (route.kept.capacity() > targets_kept) route.kept = {};

@@ -46,10 +46,11 @@ struct KeptTarget {
 
 struct Route {
   std::string topic;
-  std::uint64_t generation = 0;  // of the routing state it was computed from
-  std::vector<Target> targets;   // connections with clean sessions
-  std::vector<Target> online;    // connections with persistent ones: for QoS 0 only
-  std::vector<KeptTarget> kept;  // sessions of this thread's keeper: for QoS 1 and 2 only
+  std::uint64_t generation = 0;       // of the routing state it was computed from
+  std::vector<Target> targets;        // connections with clean sessions
+  std::vector<Target> online;         // connections with persistent ones: for QoS 0 only
+  std::vector<KeptTarget> kept;       // sessions of this thread's keeper: for QoS 1 and 2 only
+  std::vector<std::uint32_t> groups;  // share groups of this thread's keeper: for any QoS
   std::vector<std::uint32_t> identifiers;
   topic::OwnerMask remote = 0;       // other shards with connections that want it
   topic::OwnerMask kept_remote = 0;  // other shards with persistent sessions that want it

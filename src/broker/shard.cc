@@ -46,11 +46,19 @@ void Shard::join(std::span<const std::unique_ptr<Shard>> shards) {
   acks_.resize(shards.size());
 }
 
-// What the sessions of this shard's keeper want, without mail: nobody runs yet.
+// Sessions are members of share groups, whose homes are elsewhere. Without mail: nobody runs yet.
+void Shard::bring_members(std::span<const std::unique_ptr<Shard>> shards) {
+  keeper_.each_share([&](const ShareJoin& join) {
+    const auto slot = partition::slot_of(partition::KeyKind::share_group, join.filter);
+    shards[owner_of(slot)]->keeper_.adopt(join);
+  });
+}
+
+// What the sessions and share groups of this shard's keeper want, in the same way.
 void Shard::introduce(std::span<const std::unique_ptr<Shard>> shards) {
-  keeper_.each_filter([&](const std::string& filter) {
+  const auto tell = [&](std::string_view filter, int owner_id) {
     const bool wildcard = topic::has_wildcard(filter);
-    const auto owner = static_cast<topic::OwnerId>(id_ + limits::shards_max);
+    const auto owner = static_cast<topic::OwnerId>(owner_id);
     for (const auto& shard : shards) {
       if (shard.get() == this) continue;
       if (wildcard) {
@@ -59,6 +67,10 @@ void Shard::introduce(std::span<const std::unique_ptr<Shard>> shards) {
         shard->interest_.add_exact(topic::exact_hash(filter, seed_), owner);
       }
     }
+  };
+  keeper_.each_filter([&](const std::string& filter) { tell(filter, id_ + limits::shards_max); });
+  keeper_.each_group([&](std::string_view filter, std::uint32_t group) {
+    if (index_.add(filter, group, {}).first_subscriber) tell(filter, id_);
   });
   keeper_.forget_loaded();
 }
@@ -178,10 +190,11 @@ bool Shard::drained() const {
 Counters Shard::sample() {
   const auto& stats = loop_.stats();
   counters_.set(Count::connections, static_cast<std::uint64_t>(established_));
-  counters_.set(Count::subscriptions, index_.subscriptions());
+  counters_.set(Count::subscriptions, index_.subscriptions() - keeper_.groups());
   counters_.set(Count::filters, index_.filters());
   counters_.set(Count::sessions, keeper_.sessions());
   counters_.set(Count::queued, keeper_.queued());
+  counters_.set(Count::share_members, keeper_.share_members());
   counters_.set(Count::turns, stats.turns);
   counters_.set(Count::reads, stats.reads);
   counters_.set(Count::writes, stats.writes);
@@ -261,6 +274,7 @@ void Shard::handle(Envelope& envelope) {
           [&](RetainedPage& page) {
             with(page.connection, [&](Connection& c) { c.replayed(page); });
           },
+          [&](ShareJoined& joined) { handle_joined(joined); },
           [&](Adopt& adopted) { adopt(adopted.accepted); },
           [&](auto& for_keeper) { keeper_.handle(for_keeper); },
       },
@@ -286,7 +300,8 @@ void Shard::handle_data(ShardId from, Data& data) {
     ++peer.position;
     peer.seen = message.id + 1;
     deliver_here(message, to, nullptr);
-    if ((message.qos == 0 || to.kept.empty()) && !message.retain) continue;
+    const bool kept = message.qos > 0 && !to.kept.empty();
+    if (!kept && to.groups.empty() && !message.retain) continue;
     const auto reason = keeper_.keep(message, to, is_forwarded ? &forwarded : nullptr);
     if (reason != mqtt::Reason::success) peer.refused.push_back({peer.position, reason});
   }
@@ -299,7 +314,11 @@ void Shard::handle_deliveries(ShardId from, Deliveries& deliveries) {
   ConnectionRef to;
   Delivery delivery;
   while (reader.next(to, delivery)) {
-    if (Connection* connection = find(to)) connection->deliver_kept(delivery);
+    if (Connection* connection = find(to)) {
+      connection->deliver_kept(delivery);
+    } else {
+      give_back(to, delivery);
+    }
   }
   return_block(from, std::move(deliveries.block));
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -61,9 +62,10 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   // Introduces all shards to each other, in order of their ids, this one included. Before start.
   void join(std::span<const std::unique_ptr<Shard>> shards);
   // Starting on a store that has data, in this order: all shards recover() (each may do so on a
-  // thread of its own), then all introduce(), then all resume().
+  // thread of its own), then all bring_members(), then all introduce(), then all resume().
   // Errors: unavailable (the store fails or is damaged).
   Result<void> recover() { return keeper_.load(); }
+  void bring_members(std::span<const std::unique_ptr<Shard>> shards);
   void introduce(std::span<const std::unique_ptr<Shard>> shards);
   void resume();
 
@@ -120,7 +122,11 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   // ---- for the keeper
   void deliver(const ConnectionRef& to, const Delivery& delivery) override;
   std::uint64_t interest_changed(std::string_view filter, bool wanted) override;
+  void share_interest(std::string_view filter, std::uint32_t group, bool wanted) override;
   void answer(ShardId to, Change change) override;
+  void answer(ShardId to, ShareJoined joined) override;
+  void join(std::vector<ShareJoin> joins, ShardId to, Change change) override;
+  void handle_joined(const ShareJoined& joined);
   [[nodiscard]] std::vector<std::uint64_t> seen() const override;
   void changed() override { ++generation_; }
   bool forward(const message::Message& message, const Forwarded& forwarded) override;
@@ -131,6 +137,10 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   [[nodiscard]] WallTime wall_now() const override { return loop_.wall_now(); }
   // An acknowledgement of a persistent session's client: to its home, in batches.
   void acknowledge(const Acks::Item& item);
+  // The same of what a share group has given, to the group's home.
+  void acknowledge(const Acks::Shared& shared) override;
+  // A delivery found its connection gone.
+  void give_back(const ConnectionRef& to, const Delivery& delivery);
   void flush_acks(ShardId to);
   void report_lanes();
   void arm_expiry();
@@ -165,8 +175,12 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   bool is_subscribed(Connection& connection, std::string_view filter);
   void unsubscribe_all(Connection& connection);
   std::uint64_t interest_changed(std::string_view filter, bool wanted, bool kept);
-  // Answers a SUBSCRIBE when every shard has taken the interest; then what is retained is replayed.
-  void suback(Connection& connection, Replay replay);
+  // Answers a SUBSCRIBE when every shard has taken the interest, and every share group its member;
+  // then what is retained is replayed.
+  void suback(Connection& connection, Replay replay, std::vector<ShareJoin> joins = {});
+  void send_group(const std::string& filter, Mail mail) {
+    send(owner_of(partition::slot_of(partition::KeyKind::share_group, filter)), std::move(mail));
+  }
   // Calls the connection's open() when every shard has taken the interest of its session.
   void await_interest(Connection& connection);
   void release_waiting();
@@ -217,10 +231,22 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   struct WaitingOpen {
     ConnectionRef connection;
   };
+  struct WaitingJoined {
+    ShardId to;
+    ShareJoined joined;
+  };
   struct Waiting {
     std::uint64_t sequence;
-    std::variant<WaitingSuback, WaitingAnswer, WaitingOpen> what;
+    std::variant<WaitingSuback, WaitingAnswer, WaitingOpen, WaitingJoined> what;
   };
+  // What waits until share groups have answered.
+  struct Joining {
+    std::size_t left;
+    std::variant<WaitingSuback, WaitingAnswer> what;
+  };
+  void send_joins(std::vector<ShareJoin> joins, std::variant<WaitingSuback, WaitingAnswer> what);
+  std::unordered_map<std::uint64_t, Joining> joining_;
+
   std::uint64_t interest_sent_ = 0;
   std::deque<Waiting> waiting_;
 

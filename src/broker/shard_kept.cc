@@ -15,7 +15,11 @@ std::uint64_t Shard::interest_changed(std::string_view filter, bool wanted) {
 
 void Shard::deliver(const ConnectionRef& to, const Delivery& delivery) {
   if (to.shard == id_) {
-    if (Connection* connection = find(to)) connection->deliver_kept(delivery);
+    if (Connection* connection = find(to)) {
+      connection->deliver_kept(delivery);
+    } else {
+      give_back(to, delivery);
+    }
     return;
   }
   append_delivery(to, delivery, outboxes_[to.shard]->delivery());
@@ -72,11 +76,58 @@ void Shard::handle_kept(ShardId from, const Kept& kept) {
 
 void Shard::acknowledge(const Acks::Item& item) { acks_[item.session.home].items.push_back(item); }
 
+void Shard::acknowledge(const Acks::Shared& shared) {
+  acks_[shared.share.home].shared.push_back(shared);
+}
+
 void Shard::flush_acks(ShardId to) {
-  if (acks_.empty() || acks_[to].items.empty()) return;
-  Acks acks;
-  acks.items.swap(acks_[to].items);
-  send(to, std::move(acks));
+  if (acks_.empty() || (acks_[to].items.empty() && acks_[to].shared.empty())) return;
+  send(to, std::exchange(acks_[to], {}));
+}
+
+// ---- share groups
+
+// What was given with QoS 2 and not sent; the group has kept the rest.
+void Shard::give_back(const ConnectionRef& to, const Delivery& delivery) {
+  if (delivery.kind != Delivery::Kind::shared || delivery.qos < 2) return;
+  ShareReturn back{delivery.share, to, {}};
+  message::encode(*delivery.message, back.message);
+  send(delivery.share.home, std::move(back));
+}
+
+void Shard::answer(ShardId to, ShareJoined joined) {
+  waiting_.push_back({interest_sent_, WaitingJoined{to, joined}});
+  release_waiting();
+}
+
+void Shard::join(std::vector<ShareJoin> joins, ShardId to, Change change) {
+  send_joins(std::move(joins), WaitingAnswer{to, std::move(change)});
+}
+
+void Shard::send_joins(std::vector<ShareJoin> joins,
+                       std::variant<WaitingSuback, WaitingAnswer> what) {
+  const std::uint64_t request = next_request_++;
+  joining_.emplace(request, Joining{joins.size(), std::move(what)});
+  for (ShareJoin& join : joins) {
+    join.from = id_;
+    join.answer = request;
+    const std::string filter = join.filter;
+    send_group(filter, std::move(join));
+  }
+}
+
+void Shard::handle_joined(const ShareJoined& joined) {
+  const auto at = joining_.find(joined.answer);
+  if (--at->second.left > 0) return;
+  auto what = std::move(at->second.what);
+  joining_.erase(at);
+  if (auto* answer = std::get_if<WaitingAnswer>(&what)) {
+    return keeper_.joined(answer->to, std::move(answer->change));
+  }
+  auto& waiting = std::get<WaitingSuback>(what);
+  if (Connection* connection = find(waiting.connection); connection && connection->established()) {
+    suback(*connection, std::move(waiting.replay));
+  }
 }
 
 // ---- the pool
@@ -84,13 +135,15 @@ void Shard::flush_acks(ShardId to) {
 void Shard::read_page(const PageRequest& request) {
   pool_.run([this, request] {
     Page page;
-    page.session = request.session;
+    page.of = request.of;
+    page.index = request.index;
     page.number = request.number;
     page.request = request.request;
     page.read_to = request.to;
     page.written = store_.applied();
-    const bool bodies = request.session != UINT32_MAX;  // a purge does without
-    read_queue(store_, request.slot, request.number, request.from, request.to, bodies, page);
+    const bool bodies = request.of == Page::Of::session;
+    read_queue(store_, request.table, request.slot, request.number, request.from, request.to,
+               bodies, page);
     std::vector<Envelope> letter;
     letter.push_back({id_, std::move(page)});
     mailbox_.push(letter);

@@ -27,10 +27,12 @@ void Shard::refresh(Route& route) {
   route.targets.clear();
   route.online.clear();
   route.kept.clear();
+  route.groups.clear();
   route.identifiers.clear();
   merge(matched_, route,
         [&](std::uint32_t subscriber, const Terms& all, const Terms& own,
             std::uint32_t first_identifier) {
+          if ((subscriber & Keeper::group_bit) != 0) return;  // the keeper knows it too
           Connection* connection = places_[subscriber].connection.get();
           auto& targets = connection->session().kept ? route.online : route.targets;
           targets.push_back({connection, first_identifier, all, own});
@@ -58,7 +60,7 @@ Shard::Published Shard::publish(const message::Message& message, Route& route,
   topic::OwnerMask threads = route.remote;
   Published published;
   const bool is_kept = message.qos > 0 && (route.kept_remote != 0 || !route.kept.empty());
-  if (is_kept || message.retain) [[unlikely]] {
+  if (is_kept || message.retain || !route.groups.empty()) [[unlikely]] {
     published = publish_kept(message, route, threads, forwarded);
   }
   for (auto mask = threads; mask != 0; mask &= mask - 1) {
@@ -82,6 +84,7 @@ Shard::Published Shard::publish_kept(const message::Message& message, const Rout
   const topic::OwnerMask own = topic::OwnerMask{1} << id_;
   topic::OwnerMask keepers = 0;
   if (message.qos > 0) keepers = route.kept_remote | (route.kept.empty() ? 0 : own);
+  if (!route.groups.empty()) keepers |= own;
   if (message.retain) {
     const auto slot = partition::slot_of(partition::KeyKind::topic, message.topic);
     keepers |= topic::OwnerMask{1} << owner_of(slot);
@@ -269,7 +272,18 @@ std::vector<std::uint64_t> Shard::live_from(std::uint64_t sequence, std::uint64_
   return from;
 }
 
-void Shard::suback(Connection& connection, Replay replay) {
+// The interest of a share group, beside that of the connections here: with QoS 0 too.
+void Shard::share_interest(std::string_view filter, std::uint32_t group, bool wanted) {
+  const bool changed = wanted ? index_.add(filter, group, {}).first_subscriber
+                              : index_.remove(filter, group).last_subscriber;
+  ++generation_;
+  if (changed) interest_changed(filter, wanted, false);
+}
+
+void Shard::suback(Connection& connection, Replay replay, std::vector<ShareJoin> joins) {
+  if (!joins.empty()) {
+    return send_joins(std::move(joins), WaitingSuback{connection.ref(), std::move(replay)});
+  }
   if (!replay.filters.empty()) interest_barrier();
   waiting_.push_back({interest_sent_, WaitingSuback{connection.ref(), std::move(replay)}});
   release_waiting();
@@ -302,6 +316,8 @@ void Shard::release_waiting() {
       if (connection != nullptr && connection->established()) {
         connection->replay(std::move(suback->replay));
       }
+    } else if (const auto* joined = std::get_if<WaitingJoined>(&waiting.what)) {
+      send(joined->to, joined->joined);
     } else if (auto* connection = find(std::get<WaitingOpen>(waiting.what).connection)) {
       connection->open_session();
     }

@@ -148,6 +148,7 @@ Result<void> Server::State::recover() {
   for (const auto& result : results) {
     if (!result) return result;
   }
+  for (auto& shard : shards) shard->bring_members(shards);
   for (auto& shard : shards) shard->introduce(shards);
   for (auto& shard : shards) shard->resume();
   return {};

@@ -148,25 +148,6 @@ suite('filters', (test) => {
   });
 });
 
-suite('shared subscriptions', (test) => {
-  test('are not available', async (w) => {
-    const filters = ['$share/group/a', '$share/g/#', '$share/g/+/b'];
-    const v5 = await w.raw(5);
-    assert.deepEqual(await v5.subscribe([w.topic(), ...filters]), [0, 0x9e, 0x9e, 0x9e]);
-    const v4 = await w.raw(4);
-    assert.deepEqual(await v4.subscribe([w.topic(), ...filters]), [0, 0x80, 0x80, 0x80]);
-  });
-
-  test('a malformed $share filter is a bad filter', async (w) => {
-    const filters = ['$share', '$share/', '$share/g', '$share/g/', '$share//a', '$share/g+/a',
-      '$share/#/a', '$share/g/a/#/b'];
-    const v5 = await w.raw(5);
-    for (const code of await v5.subscribe(filters)) assert.ok([0x8f, 0x9e].includes(code), `${code}`);
-    const v4 = await w.raw(4);
-    assert.deepEqual(await v4.subscribe(filters), filters.map(() => 0x80));
-  });
-});
-
 suite('$-topics', (test) => {
   const names = ['$SYS/x', '$aws/things/t/shadow/update', '$x', '$', '$share/g/x', '$/a'];
 
@@ -191,7 +172,7 @@ suite('$-topics', (test) => {
     await watcher.expectNothing();
   });
 
-  test('subscribing to them is granted, except what is shared', async (w) => {
+  test('subscribing to them is granted', async (w) => {
     const raw = await w.raw(5);
     const filters = ['$SYS/#', '$aws/things/+/shadow/update/accepted', '$x/+', '$'];
     assert.deepEqual(await raw.subscribe(filters), [0, 0, 0, 0]);
