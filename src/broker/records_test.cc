@@ -222,6 +222,24 @@ TEST_CASE("Entry: round trip and bytes, inline, shared and released") {
   CHECK_FALSE(again.read(bad));
 }
 
+TEST_CASE("Hand: round trip and bytes") {
+  const Hand hand{"$share/g/t", "id", 0x0A0B, true, 7, "MM"};
+  const std::string value = hand.write();
+  CHECK(hex(value) ==
+        packed("01 01 0b0a000000000000 07000000 0a00 2473686172652f672f74 0200 6964 4d4d"));
+  Hand again;
+  REQUIRE(again.read(value));
+  CHECK(again.filter == "$share/g/t");
+  CHECK(again.client_id == "id");
+  CHECK(again.number == 0x0A0B);
+  CHECK(again.retain);
+  CHECK(again.identifier == 7);
+  CHECK(again.message == "MM");
+  check_truncations<Hand>(value, value.size() - 1);
+  CHECK_FALSE(
+      again.read(Hand{"f", "id", 0, false, 0, "M"}.write()));  // no session has the number 0
+}
+
 TEST_CASE("Retained: round trip and bytes") {
   const Retained retained{9, "MMM"};
   const std::string value = retained.write();
