@@ -33,6 +33,7 @@ void Connection::on_bytes(ByteView bytes) {
   const std::size_t kept = machine_.kept() / KiB;
   process(bytes);
   if (machine_.kept() / KiB > kept) last_received_ = shard_.loop_.now();
+  if (rated_) throttle(bytes.size());
 }
 
 void Connection::process(ByteView in) {
@@ -134,6 +135,14 @@ bool Connection::on_connect(const mqtt::Connect& connect) {
     return refuse_connect(Reason::client_identifier_not_valid, "the client id is empty",
                           Count::connect_refused_protocol);
   }
+  if (const char* wrong = check_client_id(connect.client_id)) {
+    return refuse_connect(Reason::client_identifier_not_valid, wrong,
+                          Count::connect_refused_protocol);
+  }
+  if (!shard_.connect_rate_allows()) {
+    return refuse_connect(Reason::quota_exceeded, "more CONNECTs a second than the server takes",
+                          Count::connect_refused_limit);
+  }
   if (connect.will) {
     if (const Reason reason = check_will(*connect.will); reason != Reason::success) {
       return refuse_connect(reason, "the will cannot be accepted",
@@ -149,9 +158,11 @@ bool Connection::on_connect(const mqtt::Connect& connect) {
   pending_->asked_expiry_seconds = asked;
   pending_->expiry_seconds = std::min(asked, profile.session_expiry_max_seconds);
   pending_->assigned_id = connect.client_id.empty();
-  client_id_ = connect.client_id.empty() ? "gnomon-" + shard_.random_.hex(24)
-                                         : std::string(connect.client_id);
-  keep_alive_seconds_ = connect.keep_alive_seconds;
+  client_id_ = connect.client_id.empty()
+                   ? std::string(profile.assigned_id_prefix) + shard_.random_.hex(24)
+                   : std::string(connect.client_id);
+  keep_alive_seconds_ = keep_alive_of(connect);
+  pending_->changed_keep_alive = keep_alive_seconds_ != connect.keep_alive_seconds;
   state_ = State::claiming;
   Claim claim;
   claim.client_id = client_id_;
@@ -168,7 +179,9 @@ bool Connection::on_connect(const mqtt::Connect& connect) {
 Reason Connection::check_will(const mqtt::Will& will) const {
   if (will.qos > shard_.profile_.maximum_qos) return Reason::qos_not_supported;
   if (will.retain && !shard_.profile_.retain_available) return Reason::retain_not_supported;
-  if (topic::check_name(will.topic) != topic::Fault::none) return Reason::topic_name_invalid;
+  if (topic::check_name(will.topic) != topic::Fault::none || !allows_topic(will.topic)) {
+    return Reason::topic_name_invalid;
+  }
   // Reserved topics are not for clients (hostile input: a will to `$CONTROL`).
   if (will.topic.front() == '$') return Reason::not_authorized;
   return Reason::success;
@@ -186,7 +199,7 @@ std::string Connection::encoded_will(const mqtt::Will& will) const {
   message::encode(message, encoded);
   records::Will record;
   record.delay_seconds = will.delay_seconds;
-  record.expiry_seconds = will.expiry_seconds;
+  if (will.expiry_seconds) record.expiry_seconds = expiry_of(*will.expiry_seconds);
   record.message = as_text(encoded.view());
   return record.write();
 }
@@ -230,11 +243,14 @@ void Connection::open_session() {
   connack.maximum_packet_size = static_cast<std::uint32_t>(profile.mqtt.packet_bytes_max);
   connack.topic_alias_maximum = profile.mqtt.topic_alias_max;
   connack.shared_subscription_available = profile.shared_subscription_available;
+  connack.subscription_identifier_available = profile.subscription_identifiers_available;
+  if (pending->changed_keep_alive) connack.server_keep_alive = keep_alive_seconds_;
   if (pending->assigned_id) connack.assigned_client_id = client_id_;
   machine_.accept(connack, shard_.answers_);
   if (!machine_.established()) return end(Count::connect_refused_limit, WillFate::drop);
   plain_ = machine_.peer_topic_alias_max() == 0;
   state_ = State::established;
+  if (profile.rates.limit_connections()) rated_ = std::make_unique<Rated>();
   --shard_.unauthenticated_;
   ++shard_.established_;
   shard_.counters_.add(Count::connects);
@@ -248,7 +264,10 @@ void Connection::open_session() {
 void Connection::denied(Reason reason) {
   pending_.reset();
   if (state_ == State::ended) return shard_.retire(ref_);
-  refuse_connect(reason, "another connection took the client id", Count::connect_refused_limit);
+  refuse_connect(reason,
+                 reason == Reason::quota_exceeded ? "a quota is used up, or the disk is full"
+                                                  : "another connection took the client id",
+                 Count::connect_refused_limit);
 }
 
 void Connection::evicted() {
@@ -330,6 +349,13 @@ void Connection::on_timer() {
     end(Count::connect_timeouts, WillFate::drop);
     return;
   }
+  if (throttled_) {
+    throttled_ = false;
+    last_received_ = shard_.loop_.now();
+    arm_keep_alive();
+    if (!parked_) stream_->resume();
+    return;
+  }
   // Input only notes the time; the timer looks at it once a period. A connection that is not read
   // cannot be blamed for its silence.
   const auto allowed = std::chrono::milliseconds(1500 * std::int64_t{keep_alive_seconds_});
@@ -354,7 +380,7 @@ void Connection::park() {
 void Connection::unpark() {
   parked_ = false;
   if (state_ != State::established) return;
-  stream_->resume();
+  if (!throttled_) stream_->resume();
   process({});
 }
 

@@ -14,6 +14,7 @@
 #include "broker/delivery.h"
 #include "broker/encoder.h"
 #include "broker/mail.h"
+#include "broker/rate.h"
 #include "broker/retained.h"
 #include "broker/routes.h"
 #include "broker/session.h"
@@ -77,6 +78,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
     std::uint32_t expiry_seconds = 0;  // as it is kept
     bool assigned_id = false;
     bool session_present = false;
+    bool changed_keep_alive = false;
   };
   // What new subscriptions are still to get of what is retained, one SUBSCRIBE after the other.
   struct Replays {
@@ -95,6 +97,15 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   // Handle one packet; false: the connection has ended.
   bool handle(mqtt::Event event);
   bool on_connect(const mqtt::Connect& connect);
+  // ---- connection_profile.cc: what the profile allows beyond the protocol
+  [[nodiscard]] const char* check_client_id(std::string_view client_id) const;
+  [[nodiscard]] bool allows_topic(std::string_view topic) const;
+  [[nodiscard]] bool allows_filter(std::string_view filter) const;
+  [[nodiscard]] std::uint16_t keep_alive_of(const mqtt::Connect& connect) const;
+  [[nodiscard]] std::uint32_t expiry_of(std::uint32_t seconds) const;
+  void throttle(std::size_t bytes);
+  bool refuse_excess(const mqtt::Publish& publish);
+
   [[nodiscard]] mqtt::Reason check_will(const mqtt::Will& will) const;
   [[nodiscard]] std::string encoded_will(const mqtt::Will& will) const;
   bool on_publish(const mqtt::Publish& publish);
@@ -155,7 +166,11 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   std::string client_id_;
   Route* route_ = nullptr;         // of the last topic published to
   std::uint64_t route_epoch_ = 0;  // in which route_ was taken
+  struct Rated {
+    Rate publishes_in, publishes_out, bytes_in;
+  };
   Instant last_received_{};
+  std::unique_ptr<Rated> rated_;             // null: no rates are limited
   std::unique_ptr<Tickets> tickets_;         // null: none open
   std::unique_ptr<Replays> replays_;         // null: none
   std::unique_ptr<PendingConnect> pending_;  // set while a claim is unanswered
@@ -164,7 +179,8 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   std::uint16_t keep_alive_seconds_ = 0;
   State state_ = State::connecting;
   bool parked_ = false;
-  bool plain_ = true;  // receives packets as encoded for all: it allows no topic aliases
+  bool throttled_ = false;  // not read until on_timer()
+  bool plain_ = true;       // receives packets as encoded for all: it allows no topic aliases
   bool left_will_ = false;
   std::optional<std::uint32_t> last_expiry_;  // DISCONNECT named another one
 };

@@ -16,7 +16,8 @@ constexpr Count sent_counts[] = {Count::sent_qos0, Count::sent_qos1, Count::sent
 }  // namespace
 
 bool Connection::window_open() const {
-  return !session_.window.full(std::min(machine_.peer_receive_maximum(), limits::inflight_max));
+  return !session_.window.full(
+      std::min(machine_.peer_receive_maximum(), shard_.profile_.inflight_max));
 }
 
 void Connection::deliver(Encoder& encoder, const Terms& terms,
@@ -24,6 +25,10 @@ void Connection::deliver(Encoder& encoder, const Terms& terms,
   // A session that is resumed has its subscriptions before its CONNACK.
   if (state_ != State::established) [[unlikely]]
     return;
+  if (rated_ && shard_.profile_.rates.publishes_out > 0 &&
+      !rated_->publishes_out.take(shard_.loop_.now(), shard_.profile_.rates.publishes_out)) {
+    return shard_.counters_.add(Count::dropped_rate);
+  }
   const message::Message& message = encoder.message();
   const std::uint8_t qos = std::min(message.qos, terms.qos);
   const bool with_id = qos > 0;

@@ -21,13 +21,14 @@ Route* Connection::route_to(std::string_view topic) {
     if (route_->generation != shard_.generation_) shard_.refresh(*route_);
     return route_;
   }
-  if (topic::check_name(topic) != topic::Fault::none) return nullptr;
+  if (topic::check_name(topic) != topic::Fault::none || !allows_topic(topic)) return nullptr;
   route_ = &shard_.route(topic);
   route_epoch_ = shard_.routes_.epoch();
   return route_;
 }
 
 bool Connection::on_publish(const mqtt::Publish& publish) {
+  if (rated_ && refuse_excess(publish)) return true;
   if (publish.qos > shard_.profile_.maximum_qos) {
     shard_.counters_.add(Count::publish_refused_qos);
     return disconnect(Reason::qos_not_supported, "this QoS is not supported",
@@ -42,10 +43,17 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
     return refuse_publish(publish, Reason::not_authorized, "topics that begin with $ are reserved",
                           Count::publish_refused_reserved);
   }
+  if (publish.payload.size() > shard_.profile_.payload_bytes_max) {
+    shard_.counters_.add(Count::publish_refused_size);
+    return disconnect(Reason::packet_too_large, "the payload is too large",
+                      Count::disconnects_refused);
+  }
   Route* route = route_to(publish.topic);
   if (route == nullptr) {
+    const topic::Fault fault = topic::check_name(publish.topic);
     return refuse_publish(publish, Reason::topic_name_invalid,
-                          topic::describe(topic::check_name(publish.topic)).data(),
+                          fault == topic::Fault::none ? "the topic is too long or too deep"
+                                                      : topic::describe(fault).data(),
                           Count::publish_refused_topic);
   }
   message::Message message;
@@ -57,7 +65,7 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
   message.received = shard_.loop_.wall_now();
   if (publish.expiry_seconds) {
     message.expires =
-        message.received + std::chrono::seconds(std::int64_t{*publish.expiry_seconds});
+        message.received + std::chrono::seconds(std::int64_t{expiry_of(*publish.expiry_seconds)});
   }
   message.origin.client_id = client_id_;
   message.origin.generation = generation_;
@@ -145,6 +153,10 @@ void Connection::settle(Tickets::Number ticket, Reason reason) {
 // ---- acknowledgements of what was sent to this client
 
 bool Connection::on_ack(const mqtt::Ack& ack) {
+  if (ack.type != mqtt::PacketType::puback && shard_.profile_.maximum_qos < 2) {
+    return disconnect(Reason::protocol_error, "QoS 2 is not supported",
+                      Count::disconnects_protocol);
+  }
   if (ack.type == mqtt::PacketType::pubrel) return on_pubrel(ack.packet_id);
   const bool failed = ack.reason >= Reason::unspecified_error;
   if (session_.kept) {
@@ -196,7 +208,9 @@ bool Connection::on_pubrel(std::uint16_t packet_id) {
 // ---- SUBSCRIBE, UNSUBSCRIBE
 
 Reason Connection::check_entry(const mqtt::SubscribeEntry& entry) const {
-  if (topic::check_filter(entry.filter) != topic::Fault::none) return Reason::topic_filter_invalid;
+  if (topic::check_filter(entry.filter) != topic::Fault::none || !allows_filter(entry.filter)) {
+    return Reason::topic_filter_invalid;
+  }
   if (!shard_.profile_.shared_subscription_available &&
       !topic::split_shared(entry.filter).name.empty()) {
     return Reason::shared_subscriptions_not_supported;
@@ -218,7 +232,10 @@ topic::Options Connection::options_of(const mqtt::SubscribeEntry& entry,
 namespace {
 
 // Whether a SUBSCRIBE is to be answered with what is retained (MQTT 5 §3.8.3.1).
-bool wants_retained(const topic::Options& options, bool existed) {
+bool wants_retained(const Profile& profile, std::string_view filter, const topic::Options& options,
+                    bool existed) {
+  if (!profile.retain_available) return false;
+  if (!profile.retained_for_wildcards && topic::has_wildcard(filter)) return false;
   return options.retain_handling == 0 || (options.retain_handling == 1 && !existed);
 }
 
@@ -226,7 +243,7 @@ bool wants_retained(const topic::Options& options, bool existed) {
 
 bool Connection::may_subscribe_more(bool existed) const {
   const std::size_t shared = session_.shares ? session_.shares->filters.size() : 0;
-  return existed || session_.filters.size() + shared < limits::subscriptions_per_session;
+  return existed || session_.filters.size() + shared < shard_.profile_.subscriptions_per_session;
 }
 
 Reason Connection::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_t identifier,
@@ -238,7 +255,7 @@ Reason Connection::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_
   }
   const topic::Options options = options_of(entry, identifier);
   const Shard::Subscribed subscribed = shard_.subscribe(*this, entry.filter, options);
-  if (shard_.profile_.retain_available && wants_retained(options, subscribed.existed)) {
+  if (wants_retained(shard_.profile_, entry.filter, options, subscribed.existed)) {
     replay.filters.push_back({std::string(entry.filter),
                               options,
                               shard_.seen(),
@@ -250,7 +267,22 @@ Reason Connection::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_
 }
 
 bool Connection::on_subscribe(const mqtt::Subscribe& subscribe) {
-  const bool too_many = subscribe.entries.size() > limits::subscriptions_per_packet;
+  const Profile& profile = shard_.profile_;
+  if (subscribe.identifier != 0 && !profile.subscription_identifiers_available) {
+    return disconnect(Reason::subscription_identifiers_not_supported,
+                      "subscription identifiers are not supported", Count::disconnects_refused);
+  }
+  // 3.1.1 cannot be told a lower QoS before it asks; AWS IoT answers nothing and closes.
+  const auto is_too_high = [&](const mqtt::SubscribeEntry& entry) {
+    return entry.qos > profile.maximum_qos;
+  };
+  if (!machine_.is_v5() && profile.maximum_qos < 2 &&
+      std::any_of(subscribe.entries.begin(), subscribe.entries.end(), is_too_high)) {
+    return disconnect(Reason::qos_not_supported, "this QoS is not supported",
+                      Count::disconnects_refused);
+  }
+  const bool too_many =
+      subscribe.entries.size() > static_cast<std::size_t>(profile.subscriptions_per_packet);
   if (session_.kept && !too_many) return subscribe_kept(subscribe);
   Replay replay;
   std::vector<ShareJoin> joins;
@@ -381,8 +413,7 @@ void Connection::changed(Change& change) {
     ack.reasons.back() = static_cast<Reason>(entry.options.qos);
     if (shared) continue;  // its home delivers, and nothing is replayed
     const Shard::Subscribed here = shard_.subscribe(*this, entry.filter, entry.options);
-    if (!shard_.profile_.retain_available || !wants_retained(entry.options, entry.existed))
-      continue;
+    if (!wants_retained(shard_.profile_, entry.filter, entry.options, entry.existed)) continue;
     replay.filters.push_back({std::move(entry.filter), entry.options, shard_.seen(),
                               entry.fresh ? change.live_from : change.seen, here.fresh,
                               shard_.interest_sent_});

@@ -27,7 +27,7 @@ Keeper::Keeper(const Setup& setup)
       store_(setup.store),
       host_(setup.host),
       counters_(setup.counters),
-      index_(setup.seed),
+      index_(setup.seed, setup.profile.hash_matches_parent),
       committer_(setup.store) {}
 
 Keeper::~Keeper() = default;
@@ -215,7 +215,7 @@ void Keeper::handle(Change& change) {
       continue;
     }
     if (!store_.accepting() || (!existed && session->filters.size() + session->shares.size() >=
-                                                limits::subscriptions_per_session)) {
+                                                profile_.subscriptions_per_session)) {
       entry.reason = Reason::quota_exceeded;
       continue;
     }

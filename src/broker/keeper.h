@@ -19,6 +19,7 @@
 #include "broker/mail.h"
 #include "broker/outgoing.h"
 #include "broker/profile.h"
+#include "broker/rate.h"
 #include "broker/records.h"
 #include "broker/routes.h"
 #include "broker/share.h"
@@ -73,6 +74,7 @@ class KeeperHost {
   // The store takes nothing any more: the process must end.
   virtual void broken(const Error& error) = 0;
   [[nodiscard]] virtual WallTime wall_now() const = 0;
+  [[nodiscard]] virtual Instant now() const = 0;
 
  protected:
   ~KeeperHost() = default;
@@ -278,6 +280,7 @@ class Keeper {
   void after(Outcome outcome) { committer_.after(std::move(outcome)); }
 
   // ---- keeper_claims.cc
+  bool claim_rate_allows(const std::string& client_id);
   void claim_effects(const std::string& client_id, Claim* claim);
   void grant(Claim& claim, Grant grant);
   Session& make_session(const Claim& claim, partition::SlotId slot);
@@ -361,6 +364,7 @@ class Keeper {
   std::vector<std::uint32_t> free_groups_;
   std::unordered_map<std::string, std::uint32_t> by_share_;
   std::unordered_map<std::string, Claim> waiting_claims_;
+  std::unordered_map<std::string, Rate> claim_rates_;  // only if the profile limits them
   std::unordered_map<std::string, records::Will> wills_;
 
   partition::Committer<Outcome> committer_;

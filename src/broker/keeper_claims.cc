@@ -21,8 +21,20 @@ SlotId slot_of_client(const std::string& client_id) {
 
 // ---- claims
 
+// How often one client id may connect. What is remembered is bounded: who is forgotten may at once.
+bool Keeper::claim_rate_allows(const std::string& client_id) {
+  constexpr std::size_t remembered = 65'536;
+  const int rate = profile_.rates.connects_per_client;
+  if (rate == 0) return true;
+  if (claim_rates_.size() >= remembered) claim_rates_.clear();
+  return claim_rates_[client_id].take(host_.now(), rate);
+}
+
 void Keeper::handle(Claim& claim) {
   const std::string client_id = claim.client_id;
+  if (!claim_rate_allows(client_id)) {
+    return host_.send(claim.connection.shard, Deny{claim.connection, mqtt::Reason::quota_exceeded});
+  }
   slot(slot_of_client(client_id)).home.claim(client_id, claim.connection, effects_);
   claim_effects(client_id, &claim);
 }

@@ -268,7 +268,7 @@ void Keeper::send(Session& session, Outgoing::Ready& ready, WallTime now, bool& 
   delivery.kind = Delivery::Kind::publish;
   delivery.qos = ready.qos;
   delivery.retain = ready.retain;
-  delivery.dup = ready.dup;
+  delivery.dup = ready.dup && profile_.says_dup;
   delivery.identifiers = ready.identifiers;
   delivery.message = &decoded->message;
   sent = true;

@@ -174,7 +174,7 @@ void Keeper::change_share(Session& session, const Change& change, Change::Entry&
                       ShareLeave{entry.filter, {session.client_id, session.number, {}}, true});
   }
   if (!store_.accepting() || (!entry.existed && session.filters.size() + shares.size() >=
-                                                    limits::subscriptions_per_session)) {
+                                                    profile_.subscriptions_per_session)) {
     entry.reason = Reason::quota_exceeded;
     return;
   }

@@ -17,7 +17,7 @@ Shard::Shard(const Setup& setup)
       random_(setup.random),
       seed_(setup.seed),
       mailbox_(setup.loop),
-      index_(setup.seed),
+      index_(setup.seed, setup.profile.hash_matches_parent),
       interest_(setup.seed),
       routes_(setup.seed),
       // Ids name their shard, and no id is 0.
@@ -162,6 +162,13 @@ void Shard::adopt(const runtime::Accepted& accepted) {
   place.connection = std::make_unique<Connection>(*this, ConnectionRef{id_, index, ++place.serial});
   ++unauthenticated_;
   place.connection->open(loop_.adopt(accepted, *place.connection));
+}
+
+// Shards share the server's rate evenly, as the acceptor shares the connections.
+bool Shard::connect_rate_allows() {
+  const int rate = profile_.rates.connects;
+  if (rate == 0) return true;
+  return connect_rate_.take(loop_.now(), std::max(1, rate / static_cast<int>(outboxes_.size())));
 }
 
 Connection* Shard::find(const ConnectionRef& ref) {

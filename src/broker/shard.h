@@ -95,6 +95,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
     std::uint32_t serial = 0;
   };
   void adopt(const runtime::Accepted& accepted);
+  bool connect_rate_allows();
   Connection* find(const ConnectionRef& ref);
   // Frees the connection at the end of the turn.
   void retire(const ConnectionRef& ref);
@@ -135,6 +136,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void request_sync() override { syncer_.request(id_); }
   void broken(const Error& error) override;
   [[nodiscard]] WallTime wall_now() const override { return loop_.wall_now(); }
+  [[nodiscard]] Instant now() const override { return loop_.now(); }
   // An acknowledgement of a persistent session's client: to its home, in batches.
   void acknowledge(const Acks::Item& item);
   // The same of what a share group has given, to the group's home.
@@ -207,6 +209,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   std::vector<std::uint32_t> free_places_;
   std::vector<std::unique_ptr<Connection>> retired_;
   std::vector<ConnectionRef> doomed_, parked_;
+  Rate connect_rate_;
   int unauthenticated_ = 0;
   int established_ = 0;
   bool stopping_ = false;

@@ -12,7 +12,7 @@
 namespace gnomon::topic {
 
 struct SubscriptionIndex::State {
-  explicit State(std::uint64_t seed_) : seed(seed_), wild(seed_, heap) {}
+  State(std::uint64_t seed_, bool parents) : seed(seed_), wild(seed_, heap, parents) {}
   ~State() {
     exact.for_each([&](Filter& filter) { Filter::destroy(&filter, heap); });
     exact.clear(heap);
@@ -64,7 +64,8 @@ struct SubscriptionIndex::State {
   std::size_t filters = 0, subscriptions = 0;
 };
 
-SubscriptionIndex::SubscriptionIndex(std::uint64_t seed) : state_(std::make_unique<State>(seed)) {}
+SubscriptionIndex::SubscriptionIndex(std::uint64_t seed, bool parents)
+    : state_(std::make_unique<State>(seed, parents)) {}
 SubscriptionIndex::~SubscriptionIndex() = default;
 
 std::string_view SubscriptionIndex::text(const Filter& filter) { return filter.text(); }

@@ -36,7 +36,8 @@ struct Subscription {
 class SubscriptionIndex {
  public:
   // `seed`: keys the hashes; random, the same in all indexes of a process (see exact_hash).
-  explicit SubscriptionIndex(std::uint64_t seed);
+  // `parents`: `a/#` matches `a` (MQTT 5 §4.7.1.2); in AWS IoT it does not.
+  explicit SubscriptionIndex(std::uint64_t seed, bool parents = true);
   ~SubscriptionIndex();
   SubscriptionIndex(const SubscriptionIndex&) = delete;
   SubscriptionIndex& operator=(const SubscriptionIndex&) = delete;

@@ -233,6 +233,26 @@ TEST_CASE("another filter with the same exact_hash is found, and only another") 
 }
 
 // As many branches as a walk can have: each level of the name is matched by a text and by `+`.
+TEST_CASE("without parents, as AWS IoT has it, a/# matches what is below a, and not a") {
+  SubscriptionIndex index(1, false);
+  std::vector<Subscription> found;
+  const auto matches = [&](std::string_view filter, std::string_view name) {
+    index.add(filter, 1, {});
+    found.clear();
+    index.match(name, found);
+    index.remove(filter, 1);
+    return !found.empty();
+  };
+  CHECK_FALSE(matches("a/#", "a"));
+  CHECK_FALSE(matches("+/#", "a"));
+  CHECK_FALSE(matches("a/+/#", "a/b"));
+  CHECK(matches("a/#", "a/"));
+  CHECK(matches("a/#", "a/b/c"));
+  CHECK(matches("+/#", "a/b"));
+  CHECK(matches("#", "a"));
+  CHECK(matches("a", "a"));
+}
+
 TEST_CASE("a trie in which every node branches") {
   SubscriptionIndex index(1);
   constexpr std::size_t levels = 12;

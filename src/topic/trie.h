@@ -35,7 +35,9 @@ inline std::string_view take_level(std::string_view& rest, bool& more) {
 template <class V>
 class Trie {
  public:
-  Trie(std::uint64_t seed, Heap& heap) : seed_(seed), heap_(heap) {}
+  // `parents`: a filter that ends in `/#` matches the level before it too.
+  Trie(std::uint64_t seed, Heap& heap, bool parents = true)
+      : seed_(seed), heap_(heap), parents_(parents) {}
   ~Trie() {
     clear([](V&) {});
   }
@@ -202,6 +204,7 @@ class Trie {
 
   std::uint64_t seed_;
   Heap& heap_;
+  const bool parents_;
   Node root_;
   PointerTable<Node> edges_;
 };
@@ -230,9 +233,10 @@ void Trie<V>::match(std::string_view name, Found&& found) const {
   int depth = 0;  // levels of the name that lie between the root and `node`
   for (;;) {
     const bool hidden = reserved && depth == 0;
-    if (node->rest != V{} && !hidden) found(node->rest);
+    const bool whole = depth == levels_known && !more;
+    if (node->rest != V{} && !hidden && (parents_ || !whole)) found(node->rest);
     const Node *literal_child = nullptr, *plus_child = nullptr;
-    if (depth == levels_known && !more) {
+    if (whole) {
       if (node->here != V{}) found(node->here);
     } else {
       plus_child = hidden ? nullptr : node->plus;
