@@ -107,6 +107,12 @@ int serve(Words words) {
     syncer->start();
     return syncer;
   };
+  const bool on_disk = config.durability == server::Durability::disk;
+  if (!on_disk) {  // before anybody is acknowledged anything
+    log_warn("nothing_is_kept", {{"why",
+                                  "durability = memory: what is acknowledged is gone with "
+                                  "the process"}});
+  }
   server::Server server(
       config, {monotonic, wall, random, *network, **store, *pool, make_syncer, end_broken});
   const EndFirst end_first{pool};
@@ -114,13 +120,7 @@ int serve(Words words) {
 
   const auto start = std::chrono::duration_cast<std::chrono::milliseconds>(own_age());
   std::cout << server::ready_line(server.listening(), config, getpid(), start.count()) << std::endl;
-  const bool on_disk = config.durability == server::Durability::disk;
   log_info("started", {{"version", version()}, {"durability", on_disk ? "disk" : "memory"}});
-  if (!on_disk) {
-    log_warn("nothing_is_kept", {{"why",
-                                  "durability = memory: what is acknowledged is gone with "
-                                  "the process"}});
-  }
   int signal = 0;
   sigwait(&signals, &signal);
   log_info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});

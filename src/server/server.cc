@@ -16,6 +16,7 @@
 #include "metrics/metrics.h"
 #include "net/http.h"
 #include "server/backup.h"
+#include "server/status.h"
 
 namespace gnomon::server {
 
@@ -217,8 +218,8 @@ void Server::State::scrape(net::HttpServer::Respond respond) {
     loops[i]->post([this, gather, i] {
       gather->counters[i] = shards[i]->sample();
       if (--gather->missing > 0) return;
-      control->post([gather] {
-        std::vector<metrics::Sample> samples;
+      control->post([this, gather] {
+        std::vector<metrics::Sample> samples{status(config)};
         for (const broker::Counters& counters : gather->counters) {
           samples.push_back(counters.sample());
         }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { within } from '../harness/raw.mjs';
+import { run } from '../harness/server.mjs';
 import { suite } from '../harness/suite.mjs';
 
 // Sends bytes and returns all that comes until the server closes.
@@ -40,6 +41,16 @@ suite('admin', (test) => {
       if (typed.get(sample[1]) === 'counter') assert.match(sample[1], /_total$/);
     }
     assert.ok(typed.size > 5);
+  });
+
+  test('GET /metrics tells the version and the durability', async (w) => {
+    const { stdout } = await run(['--version']);
+    const [version] = stdout.match(/\d+\.\d+\.\d+/);
+    const metrics = await w.server.metrics();
+    assert.equal(metrics[`gnomon_build_info{version="${version}"}`], 1);
+    assert.equal(metrics['gnomon_durability{mode="disk"}'], 1);
+    assert.equal(metrics['gnomon_durability{mode="memory"}'], 0);
+    assert.doesNotMatch(w.server.log(), /nothing_is_kept/);
   });
 
   test('counters move', async (w) => {
@@ -101,3 +112,12 @@ suite('admin', (test) => {
     for (const raw of raws) await raw.fence();
   });
 });
+
+suite('admin, durability memory', (test) => {
+  test('what is acknowledged is gone with the process: the log and /metrics say so', async (w) => {
+    const metrics = await w.server.metrics();
+    assert.equal(metrics['gnomon_durability{mode="memory"}'], 1);
+    assert.equal(metrics['gnomon_durability{mode="disk"}'], 0);
+    assert.match(w.server.log(), /warn\w* nothing_is_kept .*memory/);
+  });
+}, { shards: [1], args: ['--durability', 'memory'] });

@@ -1,0 +1,32 @@
+#include "server/status.h"
+
+#include <algorithm>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "base/version.h"
+
+namespace gnomon::server {
+namespace {
+
+bool has_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+TEST_CASE("the version and the durability are told") {
+  for (const bool memory : {false, true}) {
+    Config config;
+    config.durability = memory ? Durability::memory : Durability::disk;
+    const metrics::Sample sample = status(config);
+    const std::string text = metrics::exposition({&sample, 1});
+    CHECK(has_line(text, "gnomon_build_info{version=\"" + std::string(version()) + "\"} 1"));
+    CHECK(has_line(text, memory ? "gnomon_durability{mode=\"memory\"} 1"
+                                : "gnomon_durability{mode=\"memory\"} 0"));
+    CHECK(has_line(text, memory ? "gnomon_durability{mode=\"disk\"} 0"
+                                : "gnomon_durability{mode=\"disk\"} 1"));
+  }
+}
+
+}  // namespace
+}  // namespace gnomon::server
