@@ -1,10 +1,11 @@
-// The two clocks, as two types that do not mix. Timers use the monotonic one, stored deadlines and
-// time stamps the wall clock. Versions and sequences never come from a clock.
+// The two clocks, as two types that do not mix. Timers use the monotonic one, stored deadlines the
+// wall clock, by way of wall_guard.h. Versions and sequences never come from a clock.
 #pragma once
 
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <string>
 
 namespace gnomon {
 
@@ -28,6 +29,8 @@ struct WallTime {
     return {at.ms + d.count()};
   }
 };
+// As in RFC 3339: "2023-11-14T22:13:20.123Z"; in ms what is not of the years 0 to 9999.
+[[nodiscard]] std::string to_string(WallTime at);
 
 class MonotonicClock {
  public:
@@ -43,6 +46,11 @@ class WallClock {
 
 // The machine's clocks (CLOCK_MONOTONIC, CLOCK_REALTIME). Any thread.
 class SystemMonotonicClock final : public MonotonicClock {
+ public:
+  [[nodiscard]] Instant now() const override;
+};
+// CLOCK_BOOTTIME: goes on while the machine sleeps, as timers do not. For WallGuard.
+class SystemElapsedClock final : public MonotonicClock {
  public:
   [[nodiscard]] Instant now() const override;
 };

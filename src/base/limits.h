@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 
 namespace gnomon::limits {
 
@@ -59,6 +60,21 @@ constexpr int shards_max = 32;                      // two owners each in one 64
 constexpr std::size_t mail_block_bytes = 64 * KiB;  // messages for another shard, encoded
 constexpr int mail_credits = 64;                    // blocks that one shard may owe another
 constexpr int unauthenticated_max = 4096;           // connections without a CONNACK; AWS: –
+
+// ---- the wall clock (wall_guard.h)
+// A step as NTP makes one at start, or a pause as of a machine that moves, is below; expiries worth
+// holding are above.
+constexpr std::chrono::seconds clock_jump{30};
+// For NTP or an operator to correct a clock that has jumped; what was to expire waits so long.
+constexpr std::chrono::hours clock_hold{1};
+// A server may well have been down for so long; a longer time looks like a wrong clock.
+constexpr std::chrono::hours down_most{30 * 24};
+// How often the highest time is written, and how often that asks for a sync where nobody else does.
+constexpr std::chrono::seconds clock_record_period{10};
+constexpr std::chrono::minutes clock_sync_period{5};
+static_assert(clock_record_period < clock_jump);  // what a start may be ahead by is caught up with
+// Before this program existed (2023-11-01) and after 2200 no clock is right.
+constexpr WallTime wall_time_least{1'698'796'800'000}, wall_time_most{7'258'118'400'000};
 
 // ---- will
 constexpr std::size_t will_payload_bytes_max = 65535;  // MQTT 5 §3.1.3.4: two-byte length
