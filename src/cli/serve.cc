@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/version.h"
+#include "base/wall_guard.h"
 #include "cli/commands.h"
 #include "cli/config_arguments.h"
 #include "cli/process.h"
@@ -94,7 +95,9 @@ int serve(Words words) {
   sigset_t signals = block_stop_signals();
 
   SystemMonotonicClock monotonic;
-  SystemWallClock wall;
+  const SystemElapsedClock elapsed;
+  const SystemWallClock shown;
+  GuardedWallClock wall(elapsed, shown);
   SystemRandom random;
   const auto network = runtime::make_epoll_network(monotonic, wall);
   auto store = open_store(config, monotonic);

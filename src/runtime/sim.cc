@@ -70,6 +70,7 @@ SimNetwork::~SimNetwork() = default;
 
 ManualClock& SimNetwork::clock() { return state_->clock; }
 ManualWallClock& SimNetwork::wall_clock() { return state_->wall; }
+void SimNetwork::use(const WallClock& wall) { state_->shown = &wall; }
 void SimNetwork::set_splitting(bool on) { state_->splitting = on; }
 
 std::unique_ptr<Loop> SimNetwork::make_loop() { return std::make_unique<SimLoop>(*state_); }

@@ -39,6 +39,8 @@ class SimNetwork final : public Network {
 
   ManualClock& clock();
   ManualWallClock& wall_clock();
+  // The loops take the wall time from `wall`, which outlives them, instead of wall_clock().
+  void use(const WallClock& wall);
   std::unique_ptr<Loop> make_loop() override;
 
   // While true, each turn hands over what arrived only in part, cut at random points, so that

@@ -173,7 +173,7 @@ SimListener::~SimListener() {
 
 SimLoop::SimLoop(SimNetwork::State& state) : state_(state) {
   now_ = state_.clock.now();
-  wall_now_ = state_.wall.now();
+  wall_now_ = state_.shown->now();
   state_.loops.push_back(this);
 }
 
@@ -235,7 +235,7 @@ void SimLoop::turn() {
   ++stats_.turns;
   woken_ = false;
   now_ = state_.clock.now();
-  wall_now_ = state_.wall.now();
+  wall_now_ = state_.shown->now();
   accept();
   serve_streams();
   timers_.run(now_, timers_per_turn);

@@ -47,6 +47,7 @@ struct SimNetwork::State {
 
   ManualClock clock;
   ManualWallClock wall;
+  const WallClock* shown = &wall;  // what the loops look at
   SeededRandom random;
   bool splitting = false;
   std::vector<SimLoop*> loops;
@@ -131,7 +132,9 @@ class SimLoop final : public Loop {
   Result<std::unique_ptr<Listener>> listen(const Address& address, OnAccept on_accept) override;
   void wake() override { woken_ = true; }
   void post(std::function<void()> task) override { tasks_.push_back(std::move(task)); }
-  void start(const std::string&) override { running_ = true; }
+  void start(const std::string&) override {
+    running_ = woken_ = true;
+  }  // a thread begins with a turn
   void stop() override { running_ = false; }
 
   [[nodiscard]] bool has_work() const;

@@ -16,6 +16,7 @@
 #include "metrics/metrics.h"
 #include "net/http.h"
 #include "server/backup.h"
+#include "server/clock_record.h"
 #include "server/status.h"
 
 namespace gnomon::server {
@@ -73,7 +74,7 @@ struct Gather {
 
 // Members stand in the order they are made; each uses those above it.
 struct Server::State {
-  State(const Config& given, Ports given_ports) : config(given), ports(given_ports) {}
+  State(const Config& given, Ports given_ports) : config(given), ports(std::move(given_ports)) {}
 
   Config config;
   Ports ports;
@@ -82,6 +83,7 @@ struct Server::State {
   std::vector<std::unique_ptr<runtime::Loop>> loops;  // one per shard
   std::unique_ptr<partition::Syncer> syncer;
   std::vector<std::unique_ptr<Shard>> shards;
+  std::unique_ptr<ClockRecord> clock_record;
   std::vector<std::unique_ptr<Drain>> drains;
   std::shared_ptr<CountDown> drained;
   std::unique_ptr<net::HttpServer> admin;
@@ -108,6 +110,7 @@ void Server::State::make_shards(std::uint64_t run) {
   const std::uint64_t seed = ports.random.next();
   control = ports.network.make_loop();
   std::vector<runtime::Loop*> syncing;
+  syncing.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     syncing.push_back(loops.emplace_back(ports.network.make_loop()).get());
   }
@@ -122,7 +125,8 @@ void Server::State::make_shards(std::uint64_t run) {
   adoptions.resize(shards.size());
 }
 
-// Numbers that must never be given out twice begin with the number of the run.
+// Numbers that must never be given out twice begin with the number of the run. With it the time is
+// kept from which this run goes on.
 Result<std::uint64_t> Server::State::count_run() {
   const std::string key = broker::records::key(broker::records::Table::meta, {}, "run");
   auto stored = ports.store.get(key);
@@ -133,6 +137,7 @@ Result<std::uint64_t> Server::State::count_run() {
   }
   store::Batch batch;
   batch.operations.emplace_back(store::Put{key, broker::records::write_number(++run)});
+  keep_clock(ports.wall, batch);
   if (auto applied = ports.store.apply(batch); !applied) return applied.error();
   if (auto synced = ports.store.sync(); !synced) return synced.error();
   return run;
@@ -142,6 +147,7 @@ Result<std::uint64_t> Server::State::count_run() {
 Result<void> Server::State::recover() {
   std::vector<Result<void>> results(shards.size());
   std::vector<std::thread> threads;
+  threads.reserve(shards.size());
   for (std::size_t i = 0; i < shards.size(); ++i) {
     threads.emplace_back([&, i] { results[i] = shards[i]->recover(); });
   }
@@ -219,7 +225,7 @@ void Server::State::scrape(net::HttpServer::Respond respond) {
       gather->counters[i] = shards[i]->sample();
       if (--gather->missing > 0) return;
       control->post([this, gather] {
-        std::vector<metrics::Sample> samples{status(config)};
+        std::vector<metrics::Sample> samples{status(config, ports.wall.stats())};
         for (const broker::Counters& counters : gather->counters) {
           samples.push_back(counters.sample());
         }
@@ -256,7 +262,8 @@ void Server::State::answer_backup(const net::Request& request, net::HttpServer::
 
 // ---- start and stop
 
-Server::Server(const Config& config, Ports ports) : state_(std::make_unique<State>(config, ports)) {
+Server::Server(const Config& config, Ports ports)
+    : state_(std::make_unique<State>(config, std::move(ports))) {
   broker::Profile& profile = state_->profile;
   profile.local = config.local;
   profile.session_expiry_max_seconds = config.session_expiry_max_seconds;
@@ -268,11 +275,17 @@ Server::Server(const Config& config, Ports ports) : state_(std::make_unique<Stat
 Server::~Server() { stop(); }
 
 Result<void> Server::start() {
+  if (auto resumed = resume_clock(state_->ports.store, state_->ports.wall); !resumed) {
+    return resumed;
+  }
   const auto run = state_->count_run();
   if (!run) return run.error();
-  state_->make_shards(*run);
+  state_->make_shards(*run);  // its loops look at the clock, so not before
   if (auto recovered = state_->recover(); !recovered) return recovered;
   if (auto listened = state_->listen(); !listened) return listened;
+  state_->clock_record =
+      std::make_unique<ClockRecord>(state_->ports.wall, state_->ports.store, *state_->syncer,
+                                    *state_->control, state_->ports.on_broken);
   for (std::size_t i = 0; i < state_->loops.size(); ++i) {
     state_->loops[i]->start("shard-" + std::to_string(i));
   }
@@ -303,6 +316,7 @@ void Server::stop() {
   state_->drained->wait(std::chrono::milliseconds(state_->config.drain_ms));
   for (auto& loop : state_->loops) loop->stop();
   state_->control->stop();
+  state_->clock_record->write();
   state_->syncer.reset();  // syncs what the last turns have written
   state_->started = false;
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/wall_guard.h"
 #include "partition/syncer.h"
 #include "runtime/network.h"
 #include "runtime/pool.h"
@@ -20,7 +21,7 @@ namespace gnomon::server {
 // Everything that a server takes from outside. main.cc is the only place that makes real ones.
 struct Ports {
   MonotonicClock& clock;
-  WallClock& wall;
+  GuardedWallClock& wall;  // the network's too
   Random& random;
   runtime::Network& network;
   store::Store& store;

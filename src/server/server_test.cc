@@ -15,6 +15,7 @@ struct Fixture {
     config.listen_admin = "127.0.0.1:8080";
     config.shards = shards;
     config.drain_ms = 0;
+    network.use(wall);
     pool_loop->start("pool");
   }
   std::string exchange(runtime::SimClient& client, std::string_view bytes) {
@@ -27,12 +28,12 @@ struct Fixture {
 
   Config config;
   runtime::SimNetwork network{1};
+  GuardedWallClock wall{network.clock(), network.wall_clock()};
   SeededRandom random{1};
   std::unique_ptr<store::Store> store = store::make_memory_store();
   std::unique_ptr<runtime::Loop> pool_loop = network.make_loop();
   runtime::LoopPool pool{*pool_loop};
-  Ports ports{
-      network.clock(), network.wall_clock(), random, network, *store, pool, make_syncer, {}};
+  Ports ports{network.clock(), wall, random, network, *store, pool, make_syncer, {}};
 
   // The store is durable at once.
   class NoSyncer final : public partition::Syncer {

@@ -21,19 +21,28 @@ const char* version_label() {
 metrics::Table rows() {
   constexpr const char* durability =
       "What an acknowledgement means: 1 for the mode in force; memory: gone with the process.";
+  constexpr const char* jumps = "Times the wall clock was set by more than half a minute.";
   static const auto table = std::to_array<Row>({
       {"gnomon_build_info", Kind::gauge, version_label(), "1; the version that runs."},
       {"gnomon_durability", Kind::gauge, "mode=\"disk\"", durability},
       {"gnomon_durability", Kind::gauge, "mode=\"memory\"", durability},
+      {"gnomon_clock_jumps_total", Kind::counter, "direction=\"forward\"", jumps},
+      {"gnomon_clock_jumps_total", Kind::counter, "direction=\"back\"", jumps},
+      {"gnomon_clock_doubted", Kind::gauge, "",
+       "1 while a jump forward is not believed, and what it makes due is held."},
+      {"gnomon_clock_unset", Kind::gauge, "",
+       "1 while the wall clock shows a time that cannot be, and is not looked at."},
   });
   return table;
 }
 
 }  // namespace
 
-metrics::Sample status(const Config& config) {
+metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock) {
   const bool memory = config.durability == Durability::memory;
-  return {rows(), {1, memory ? 0U : 1U, memory ? 1U : 0U}};
+  return {rows(),
+          {1, memory ? 0U : 1U, memory ? 1U : 0U, clock.forward, clock.back, clock.doubts ? 1U : 0U,
+           clock.unset ? 1U : 0U}};
 }
 
 }  // namespace gnomon::server

@@ -1,12 +1,13 @@
 // What the server tells of itself in /metrics, beside what its shards count.
 #pragma once
 
+#include "base/wall_guard.h"
 #include "metrics/metrics.h"
 #include "server/config.h"
 
 namespace gnomon::server {
 
-// The version, and what an acknowledgement is worth.
-[[nodiscard]] metrics::Sample status(const Config& config);
+// The version, what an acknowledgement is worth, and what the wall clock has done.
+[[nodiscard]] metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock);
 
 }  // namespace gnomon::server

@@ -1,28 +1,10 @@
 // Servers that lose power: what they synced is recorded by tests/preload/synced.c, and what they
 // did not sync is taken from their files after kill -9, which by itself loses nothing.
 
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { preloadLibrary } from './preload.mjs';
 import { Server, temporaryFolder } from './server.mjs';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const source = path.join(root, 'tests/preload/synced.c');
-const library = path.join(root, 'build/tests/synced.so');
-
-// Builds the library if it is older than its source. Test files run side by side: the finished one
-// appears under its name at once.
-export function preloadLibrary() {
-  const built = fs.statSync(library, { throwIfNoEntry: false });
-  if (built && built.mtimeMs >= fs.statSync(source).mtimeMs) return library;
-  fs.mkdirSync(path.dirname(library), { recursive: true });
-  const fresh = `${library}.${process.pid}`;
-  execFileSync(process.env.CC ?? 'cc', ['-std=c11', '-O1', '-shared', '-fPIC', '-Wall', '-Wextra',
-    '-Werror', '-o', fresh, source, '-ldl']);
-  fs.renameSync(fresh, library);
-  return library;
-}
 
 // A server under the library. Its `synced.on()` starts the given modes and `synced.off()` ends them:
 // delayMs, failAfter (syncs), fullAfter (bytes); see synced.c.
@@ -35,7 +17,7 @@ export async function startRecorded(options = {}) {
     SYNCED_FULL_AFTER: fullAfter }).filter(([, value]) => value !== undefined);
   try {
     const server = await Server.start({ ...others, folder, args: ['--durability', 'disk', ...args],
-      env: { ...env, LD_PRELOAD: preloadLibrary(), SYNCED_RECORD: record,
+      env: { ...env, LD_PRELOAD: preloadLibrary('synced'), SYNCED_RECORD: record,
         SYNCED_FOLDER: path.join(fs.realpathSync(folder), 'data'), SYNCED_SWITCH: toggle,
         ...Object.fromEntries(modes.map(([name, value]) => [name, String(value)])) } });
     server.owned = true;

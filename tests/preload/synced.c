@@ -1,5 +1,5 @@
 // Preloaded into a server (LD_PRELOAD): records which bytes of which files were synced, and makes
-// syncs slow or failing and disks full. tests/harness/crash.mjs builds, starts and reads it.
+// syncs slow or failing and disks full. tests/harness/crash.mjs starts and reads it.
 //
 // Environment:
 //   SYNCED_RECORD      file that gets one line for each event, appended by one write(2), so that it
