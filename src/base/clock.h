@@ -28,6 +28,7 @@ struct WallTime {
   friend WallTime operator+(WallTime at, std::chrono::milliseconds d) {
     return {at.ms + d.count()};
   }
+  static constexpr WallTime never() { return {INT64_MAX}; }
 };
 // As in RFC 3339: "2023-11-14T22:13:20.123Z"; in ms what is not of the years 0 to 9999.
 [[nodiscard]] std::string to_string(WallTime at);

@@ -47,6 +47,7 @@ constexpr std::size_t retained_per_scan = 20'000;  // retained topics looked at 
 constexpr std::uint64_t session_bytes_max = 1 << 30;                 // queued; AWS: –
 constexpr std::uint64_t session_messages_max = 2'000'000;            // the same, counted; AWS: –
 constexpr std::uint32_t session_expiry_max_seconds = 7 * 24 * 3600;  // AWS: 1 hour, at most 7 days
+constexpr std::uint32_t session_expiry_never = UINT32_MAX;  // MQTT 5 §3.1.2.11.2; AWS: not allowed
 constexpr std::chrono::seconds will_grace{30};  // after a restart, for the client to return; AWS: –
 constexpr int expiries_per_turn = 64;           // sessions and wills; AWS: –
 

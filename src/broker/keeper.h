@@ -290,6 +290,8 @@ class Keeper {
   void will_of(const std::string& client_id, const Release& release, std::uint32_t expiry);
   void publish_will(const std::string& client_id, const records::Will& will);
   void schedule(WallTime at, const std::string& client_id);
+  // When it expires, if nobody comes back to it.
+  [[nodiscard]] static WallTime end_of(const Session& session);
   void expire_session(const std::string& client_id, WallTime now);
 
   // ---- keeper_queue.cc

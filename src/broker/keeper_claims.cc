@@ -121,7 +121,7 @@ void Keeper::handle(const Release& release) {
       end_session(session);
     } else {
       write_session(session);
-      schedule(session.gone + std::chrono::seconds(std::int64_t{expiry}), release.client_id);
+      schedule(end_of(session), release.client_id);
     }
   } else {
     will_of(release.client_id, release, 0);
@@ -255,7 +255,13 @@ void Keeper::forwarded(const Forwarded& forwarded) {
 
 // ---- time
 
+WallTime Keeper::end_of(const Session& session) {
+  if (session.expiry_seconds == limits::session_expiry_never) return WallTime::never();
+  return session.gone + std::chrono::seconds(std::int64_t{session.expiry_seconds});
+}
+
 void Keeper::schedule(WallTime at, const std::string& client_id) {
+  if (at == WallTime::never()) return;
   deadlines_.push_back({at, client_id});
   std::push_heap(deadlines_.begin(), deadlines_.end(), std::greater<>());
 }
@@ -281,9 +287,7 @@ void Keeper::expire_session(const std::string& client_id, WallTime now) {
   const auto known = by_client_.find(client_id);
   if (known == by_client_.end()) return;
   Session& session = *sessions_[known->second];
-  if (session.gone.ms == 0) return;
-  const auto lasts = std::chrono::seconds(std::int64_t{session.expiry_seconds});
-  if (session.gone + lasts > now) return;
+  if (session.gone.ms == 0 || end_of(session) > now) return;
   counters_.add(Count::sessions_expired);
   end_session(session);
 }

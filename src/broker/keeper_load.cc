@@ -79,8 +79,7 @@ Result<void> Keeper::load_slot(SlotId id) {
         if (was_open) found_open.push_back(index);
         by_client_.emplace(session.client_id, index);
         by_number.emplace(session.number, index);
-        schedule(session.gone + std::chrono::seconds(std::int64_t{session.expiry_seconds}),
-                 session.client_id);
+        schedule(end_of(session), session.client_id);
         return true;
       });
   if (!walked) return walked;

@@ -161,9 +161,11 @@ constexpr auto table = std::to_array<Setting>({
      "Free space below which nothing new is kept; auto: 1 GiB or 5 % of the disk, the smaller",
      Form::text, read_reserve, show_reserve},
     {"session.expiry_max", "", "SECONDS",
-     "How long a session outlives its connection at most; what 3.1.1 clients get", Form::integer,
+     "How long a session outlives its connection at most; what 3.1.1 clients get. 4294967295: for "
+     "ever",
+     Form::integer,
      [](Config& c, std::string_view text) {
-       return read_number(c.session_expiry_max_seconds, text, 0U, UINT32_MAX - 1);
+       return read_number(c.session_expiry_max_seconds, text, 0U, limits::session_expiry_never);
      },
      [](const Config& c) { return std::to_string(c.session_expiry_max_seconds); }},
     {"session.messages_max", "", "N", "Messages queued for one session; beyond it: 0x97",

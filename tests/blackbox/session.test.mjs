@@ -67,6 +67,21 @@ suite('sessions', (test) => {
     }
   });
 
+  test('that it does not end can be allowed, and then before MQTT 5 it does not (5)', async (w) => {
+    const never = 0xffffffff;
+    await w.server.restart('SIGTERM', { env: { GNOMON_SESSION_EXPIRY_MAX: String(never) } });
+    const ids = [];
+    for (const asked of [never, never - 1, 100]) {
+      const raw = await w.raw(5, { id: unique(), ...staying(5, { expiry: asked }) });
+      assert.ok([undefined, asked].includes(raw.connack.props.sessionExpiry), `${asked}`);
+      ids.push(await leave(w, 5, { filter: w.topic(), qos: 1 }, staying(5, { expiry: asked })));
+    }
+    const old = await leave(w, 4, { filter: w.topic(), qos: 1 });
+    await w.server.restart();  // what was promised is not taken back
+    for (const id of ids) await back(w, 5, id);
+    await back(w, 4, old);
+  });
+
   test.each([3, 4, 5], 'it stays however the connection ends', async (w, v) => {
     const id = await leave(w, v, { filter: w.topic(), qos: 1 });
     for (const end of [(raw) => raw.destroy(), (raw) => raw.socket.resetAndDestroy(),
