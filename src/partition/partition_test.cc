@@ -17,6 +17,10 @@ TEST_CASE("the slot of a key never changes") {
   CHECK(slot_of(KeyKind::thing, "lamp").value == 122);
   CHECK(slot_of(KeyKind::topic, "a/b/c").value == 9);
   CHECK(slot_of(KeyKind::share_group, "g").value == 34);
+  // Of one slot: tests/fixtures/make.mjs lets them share messages.
+  for (const char* id : {"body-9", "body-46", "body-183"}) {
+    CHECK(slot_of(KeyKind::client_id, id).value == 44);
+  }
 }
 
 TEST_CASE("keys spread over slots") {

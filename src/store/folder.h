@@ -9,7 +9,8 @@
 
 namespace gnomon::store {
 
-// The number in DATA/format. A newer one is refused; a change of what is on disk makes a new one.
+// The number in DATA/format. A newer one is refused; a change of what is on disk makes a new one,
+// whose folder in tests/fixtures shows that later versions can still read it.
 constexpr int folder_format = 1;
 
 // Folder: the data folder of one server, locked as long as this object lives. In it: `lock` (the
