@@ -27,7 +27,7 @@ struct Config {
   Durability durability = Durability::disk;
   std::uint64_t store_memory_bytes = 256 * MiB;     // store.memory
   std::optional<std::uint64_t> disk_reserve_bytes;  // disk.reserve; none: 1 GiB or 5 % of the disk
-  std::uint32_t session_expiry_max_seconds = limits::session_expiry_max_seconds;
+  std::optional<std::uint32_t> session_expiry_max_seconds;            // none: as `compat` has it
   std::uint64_t session_messages_max = limits::session_messages_max;  // queued for one
   std::uint64_t session_bytes_max = limits::session_bytes_max;
   std::uint32_t will_grace_seconds = 30;  // after a restart, for the client to return
@@ -54,7 +54,7 @@ struct Flag {
 
 // Puts a Config together. All mistakes are reported, not only the first: unknown keys, values out
 // of range, a listener beyond loopback (there a connection needs an identity, which is not built
-// yet), and what this version cannot honour (compat = "aws", durability = "disk", other listeners).
+// yet), and what this version cannot honour (partitions, other listeners).
 // An environment variable that is empty counts as not set.
 struct Loaded {
   Config config;

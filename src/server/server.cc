@@ -265,8 +265,11 @@ void Server::State::answer_backup(const net::Request& request, net::HttpServer::
 Server::Server(const Config& config, Ports ports)
     : state_(std::make_unique<State>(config, std::move(ports))) {
   broker::Profile& profile = state_->profile;
+  if (config.compat == Compat::aws) profile = broker::aws_profile();
   profile.local = config.local;
-  profile.session_expiry_max_seconds = config.session_expiry_max_seconds;
+  if (config.session_expiry_max_seconds) {
+    profile.session_expiry_max_seconds = *config.session_expiry_max_seconds;
+  }
   profile.queue_messages_max = config.session_messages_max;
   profile.queue_bytes_max = config.session_bytes_max;
   profile.will_grace = std::chrono::seconds(config.will_grace_seconds);

@@ -89,11 +89,21 @@ std::string read_data(Config& config, std::string_view text) {
   return "";
 }
 
-std::string read_compat(Config& config, std::string_view text) {
-  Compat wanted{};
-  if (std::string wrong = compats.read(wanted, text); !wrong.empty()) return wrong;
-  if (wanted == Compat::aws) return "must be mqtt: the limits of AWS IoT are not built yet";
-  config.compat = wanted;
+std::string show_expiry(const Config& config) {
+  const auto& seconds = config.session_expiry_max_seconds;
+  return seconds ? std::to_string(*seconds) : "auto";
+}
+std::string read_expiry(Config& config, std::string_view text) {
+  if (text == "auto") {
+    config.session_expiry_max_seconds.reset();
+    return "";
+  }
+  std::uint32_t seconds = 0;
+  if (std::string wrong = read_number(seconds, text, 0U, limits::session_expiry_never);
+      !wrong.empty()) {
+    return wrong;
+  }
+  config.session_expiry_max_seconds = seconds;
   return "";
 }
 
@@ -144,8 +154,10 @@ constexpr auto table = std::to_array<Setting>({
     {"local", "", "BOOL", "Let connections over loopback in, as the principal `local`",
      Form::boolean, [](Config& c, std::string_view text) { return booleans.read(c.local, text); },
      [](const Config& c) { return booleans.show(c.local); }},
-    {"compat", "compat", "mqtt|aws", "Follow the MQTT specification; aws is not built yet",
-     Form::text, read_compat, [](const Config& c) { return compats.show(c.compat); }},
+    {"compat", "compat", "mqtt|aws",
+     "Follow the MQTT specification, or do as AWS IoT does, with its limits and quotas", Form::text,
+     [](Config& c, std::string_view text) { return compats.read(c.compat, text); },
+     [](const Config& c) { return compats.show(c.compat); }},
     {"durability", "durability", "disk|memory",
      "What an acknowledgement means: on the disk, or only in memory and gone with the process",
      Form::text,
@@ -162,12 +174,8 @@ constexpr auto table = std::to_array<Setting>({
      Form::text, read_reserve, show_reserve},
     {"session.expiry_max", "", "SECONDS",
      "How long a session outlives its connection at most; what 3.1.1 clients get. 4294967295: for "
-     "ever",
-     Form::integer,
-     [](Config& c, std::string_view text) {
-       return read_number(c.session_expiry_max_seconds, text, 0U, limits::session_expiry_never);
-     },
-     [](const Config& c) { return std::to_string(c.session_expiry_max_seconds); }},
+     "ever; by itself 604800, with compat = \"aws\" 3600",
+     Form::integer, read_expiry, show_expiry},
     {"session.messages_max", "", "N", "Messages queued for one session; beyond it: 0x97",
      Form::integer,
      [](Config& c, std::string_view text) {
