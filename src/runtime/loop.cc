@@ -1,5 +1,8 @@
 #include "runtime/loop.h"
 
+#include <utility>
+#include <vector>
+
 namespace gnomon::runtime {
 namespace {
 
@@ -19,6 +22,17 @@ void Stream::lend_buffer() {
 
 void Stream::mark_dirty() { loop_.dirty_.push_back(this); }
 
+void Stream::give_back_output() {
+  output_.clear();
+  loop_.give_back(std::move(output_));
+}
+
+void Stream::bury_layer() { loop_.gone_layers_.push_back(this); }
+
+Loop::~Loop() {
+  for (Stream* layer : gone_layers_) delete layer;
+}
+
 void Loop::write_dirty() {
   // What is marked while these are written (a stream that ends may publish a will) stays in dirty_
   // for the next turn, which then follows at once.
@@ -28,6 +42,12 @@ void Loop::write_dirty() {
     stream->write_output();
   }
   writing_.clear();
+  // One that is marked again is in dirty_: it waits for the next turn.
+  std::erase_if(gone_layers_, [](Stream* layer) {
+    if (layer->dirty_) return false;
+    delete layer;
+    return true;
+  });
 }
 
 void Loop::give_back(Buffer&& buffer) {

@@ -38,6 +38,15 @@ struct Peer {
   [[nodiscard]] bool is_loopback() const;
 };
 
+// What a layer of encryption below a stream's user knows.
+struct Security {
+  std::string version;      // "TLSv1.3"
+  std::string protocol;     // what ALPN has chosen; empty: nothing
+  std::string certificate;  // the peer's leaf, DER; empty: it has shown none. It holds the key, but
+                            // nobody has checked who has signed it
+  bool resumed = false;
+};
+
 // A connected socket on its way from the acceptor to the loop that will own it. Trivially copied
 // into mail; whoever holds it last adopts or discards it.
 struct Accepted {
@@ -54,7 +63,8 @@ class StreamHandler {
   // Bytes arrived, valid during the call. Each stream with input is served once a turn with at
   // most limits::read_bytes, so that none starves another.
   virtual void on_bytes(ByteView bytes) = 0;
-  // connect() succeeded; only streams made with Loop::connect say so.
+  // connect() succeeded; only streams made with Loop::connect say so, and encrypted ones, when the
+  // handshake is done.
   virtual void on_connected() {}
   // Output that the peer was slow to take has all been taken (only after pending() was seen > 0
   // at the end of a turn).
@@ -89,6 +99,8 @@ class Stream {
   virtual void pause() = 0;
   virtual void resume() = 0;
   [[nodiscard]] const Peer& peer() const { return peer_; }
+  // Null: the stream is not encrypted, or its handshake is not done.
+  [[nodiscard]] virtual const Security* security() const { return nullptr; }
 
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -100,6 +112,12 @@ class Stream {
   virtual void close(bool flush_first) = 0;  // frees itself when nothing refers to it any more
   void lend_buffer();
   void mark_dirty();
+
+  // For streams that lie on another one (TLS, WebSocket).
+  static void write_through(Stream& below) { below.write_output(); }  // now, not at the turn's end
+  void give_back_output();                                            // it is empty
+  // Frees this stream at the end of the turn, when nothing refers to it any more.
+  void bury_layer();
 
   friend class Loop;
   friend struct StreamCloser;
@@ -141,7 +159,7 @@ class TurnHandler {
 // Threads: wake() and post() any; everything else its own thread, or before start().
 class Loop {
  public:
-  virtual ~Loop() = default;
+  virtual ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
@@ -186,7 +204,7 @@ class Loop {
  protected:
   Loop() = default;
   friend class Stream;
-  // Writes the output of every stream that asked for it.
+  // Writes the output of every stream that asked for it, and frees the layers that are gone.
   void write_dirty();
   void give_back(Buffer&& buffer);  // an emptied output buffer, for the next that needs one
 
@@ -194,7 +212,7 @@ class Loop {
   WallTime wall_now_{};
   Timers timers_;
   TurnHandler* turn_handler_ = nullptr;
-  std::vector<Stream*> dirty_, writing_;
+  std::vector<Stream*> dirty_, writing_, gone_layers_;
   std::vector<Buffer> free_buffers_;
   std::size_t free_bytes_ = 0;
   Stats stats_;

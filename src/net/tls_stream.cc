@@ -1,0 +1,353 @@
+#include "net/tls_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "base/limits.h"
+
+namespace gnomon::net {
+
+namespace {
+
+// What may wait, encrypted, in the stream below. The rest waits in the clear, where it can be
+// counted.
+constexpr std::size_t below_bytes_max = 256 * KiB;
+
+TlsStream& stream_of(BIO* bio) { return *static_cast<TlsStream*>(BIO_get_data(bio)); }
+
+}  // namespace
+
+void Free::operator()(SSL* ssl) const { SSL_free(ssl); }
+void Free::operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+void Free::operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+void Free::operator()(BIO* bio) const { BIO_free_all(bio); }
+void Free::operator()(X509* certificate) const { X509_free(certificate); }
+void Free::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+
+// ---- OpenSSL's way to the stream below
+
+int TlsStream::bio_read(BIO* bio, char* to, int size) {
+  BIO_clear_retry_flags(bio);
+  ByteView& in = stream_of(bio).in_;
+  if (in.empty()) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  const std::size_t count = std::min(in.size(), static_cast<std::size_t>(size));
+  std::copy_n(in.data(), count, reinterpret_cast<std::uint8_t*>(to));
+  in = in.subspan(count);
+  return static_cast<int>(count);
+}
+
+int TlsStream::bio_write(BIO* bio, const char* from, int size) {
+  BIO_clear_retry_flags(bio);
+  TlsStream& stream = stream_of(bio);
+  if (!stream.below_) return size;  // nobody is there any more
+  stream.below_->output().append(from, static_cast<std::size_t>(size));
+  return size;
+}
+
+long TlsStream::bio_control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+BIO_METHOD* TlsStream::bio_method() {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+    BIO_meth_set_read(made, bio_read);
+    BIO_meth_set_write(made, bio_write);
+    BIO_meth_set_ctrl(made, bio_control);
+    return made;
+  }();
+  return method;
+}
+
+int TlsStream::on_new_session(SSL* ssl, SSL_SESSION* session) {
+  auto& stream = *static_cast<TlsStream*>(SSL_get_app_data(ssl));
+  if (!stream.session_) return 0;
+  stream.session_->session.reset(session);  // its reference is ours now
+  return 1;
+}
+
+// ---- life
+
+TlsStream::TlsStream(TlsLayer& layer, runtime::StreamHandler& user, bool is_client)
+    : Stream(layer.loop_),
+      layer_(layer),
+      config_(layer.config_),
+      user_(&user),
+      ssl_(SSL_new(config_->state_->context.get())),
+      is_client_(is_client) {
+  BIO* bio = BIO_new(bio_method());
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_app_data(ssl_.get(), this);
+  is_client_ ? SSL_set_connect_state(ssl_.get()) : SSL_set_accept_state(ssl_.get());
+}
+
+TlsStream::~TlsStream() = default;
+
+void TlsStream::open(runtime::StreamPtr below) {
+  below_ = std::move(below);
+  peer_ = below_->peer();
+}
+
+void TlsStream::set_name(const std::string& name) {
+  X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl_.get());
+  if (X509_VERIFY_PARAM_set1_ip_asc(wanted, name.c_str()) == 1) return;
+  ERR_clear_error();
+  SSL_set1_host(ssl_.get(), name.c_str());
+  SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
+}
+
+void TlsStream::resume_with(std::shared_ptr<TlsLayer::Session> session) {
+  session_ = std::move(session);
+  if (session_ && session_->session) SSL_set_session(ssl_.get(), session_->session.get());
+}
+
+void TlsStream::end(runtime::Ended why) {
+  layer_.forget(*this);
+  below_.reset();  // an alert that says why is in its output
+  ssl_.reset();
+  in_ = {};
+  kept_.release();
+  if (auto* user = std::exchange(user_, nullptr)) user->on_ended(why);
+}
+
+void TlsStream::close(bool flush_first) {
+  user_ = nullptr;
+  layer_.forget(*this);
+  if (below_ && flush_first && security_) {
+    encrypt(SIZE_MAX);
+    if (ssl_) SSL_shutdown(ssl_.get());  // close_notify
+    ERR_clear_error();
+  }
+  below_.reset();
+  ssl_.reset();
+  bury_layer();
+}
+
+// ---- input
+
+void TlsStream::pause() {
+  paused_ = true;
+  if (below_) below_->pause();
+}
+
+// What was kept is read at the end of this turn: nobody expects input inside of resume().
+void TlsStream::resume() {
+  if (!std::exchange(paused_, false) || !below_) return;
+  if (security_) flush();
+  below_->resume();
+}
+
+void TlsStream::on_connected() {
+  if (is_client_) take_input();
+}
+
+void TlsStream::on_bytes(ByteView bytes) {
+  if (kept_.empty()) {
+    in_ = bytes;
+  } else {
+    kept_.append(bytes);
+    in_ = kept_.view();
+  }
+  take_input();
+}
+
+void TlsStream::on_ended(runtime::Ended why) { end(why); }
+
+// Reads in_ as far as may be, and keeps the rest.
+void TlsStream::take_input() {
+  if (!security_ && !shake_hands()) return;
+  if (security_ && !paused_) read_plain();
+  if (!ssl_) return;  // it has ended
+  if (in_.empty()) {
+    kept_.release();
+  } else if (kept_.empty()) {
+    kept_.append(in_);
+  } else {
+    kept_.consume(kept_.size() - in_.size());
+  }
+  in_ = {};
+  if (below_ && below_->pending() > 0) below_->flush();
+}
+
+void TlsStream::go_on() {
+  if (!below_) return;
+  in_ = kept_.view();
+  take_input();
+  if (below_ && !paused_) below_->resume();
+}
+
+// False: the handshake was put off, or has failed.
+bool TlsStream::shake_hands() {
+  if (!layer_.may_shake_hands()) {
+    if (kept_.empty()) kept_.append(in_);
+    in_ = {};
+    below_->pause();
+    layer_.put_off(*this);
+    return false;
+  }
+  ERR_clear_error();
+  const int done = SSL_do_handshake(ssl_.get());
+  if (done == 1) {
+    established();
+    return ssl_ != nullptr;
+  }
+  if (SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_READ) return true;
+  ++layer_.stats_.failed;
+  ERR_clear_error();
+  end(runtime::Ended::error);
+  return false;
+}
+
+void TlsStream::established() {
+  SSL* ssl = ssl_.get();
+  runtime::Security& security = security_.emplace();
+  security.version = SSL_get_version(ssl);
+  security.resumed = SSL_session_reused(ssl) == 1;
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl, &protocol, &size);
+  if (size > 0) security.protocol.assign(reinterpret_cast<const char*>(protocol), size);
+  if (X509* certificate = SSL_get0_peer_certificate(ssl); certificate != nullptr && !is_client_) {
+    const int bytes = i2d_X509(certificate, nullptr);
+    if (bytes > 0) {
+      security.certificate.resize(static_cast<std::size_t>(bytes));
+      auto* to = reinterpret_cast<unsigned char*>(security.certificate.data());
+      i2d_X509(certificate, &to);
+    }
+  }
+  ++layer_.stats_.handshakes;
+  if (security.resumed) ++layer_.stats_.resumed;
+  if (!output_.empty()) flush();
+  user_->on_connected();
+}
+
+void TlsStream::read_plain() {
+  std::uint8_t* const plain = layer_.plain_.get();
+  while (ssl_ && !paused_) {
+    std::size_t count = 0;
+    int result = 1;
+    while (count < limits::read_bytes) {
+      std::size_t some = 0;
+      ERR_clear_error();
+      result = SSL_read_ex(ssl_.get(), plain + count, limits::read_bytes - count, &some);
+      if (result != 1) break;
+      count += some;
+    }
+    const int why = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), result);
+    if (count > 0) user_->on_bytes({plain, count});
+    if (!ssl_ || why == SSL_ERROR_WANT_READ) return;
+    if (why == SSL_ERROR_NONE) continue;
+    ERR_clear_error();
+    // A peer that says goodbye ends the stream as one that closes does.
+    return end(why == SSL_ERROR_ZERO_RETURN ? runtime::Ended::by_peer : runtime::Ended::error);
+  }
+}
+
+// ---- output
+
+void TlsStream::write_output() {
+  if (!security_ || !below_) return;
+  if (!kept_.empty() && !paused_) {
+    in_ = kept_.view();
+    take_input();
+    if (!below_) return;
+  }
+  encrypt(below_bytes_max);
+  write_through(*below_);
+}
+
+void TlsStream::encrypt(std::size_t below_max) {
+  while (!output_.empty() && below_->pending() < below_max) {
+    std::size_t written = 0;
+    const std::size_t most = std::min(output_.size(), std::min(below_max, below_bytes_max));
+    ERR_clear_error();
+    if (SSL_write_ex(ssl_.get(), output_.data(), most, &written) != 1) {
+      ERR_clear_error();
+      output_.clear();
+      break;
+    }
+    output_.consume(written);
+  }
+  if (output_.empty()) give_back_output();
+}
+
+void TlsStream::on_drained() {
+  if (!security_) return;
+  encrypt(below_bytes_max);
+  if (below_->pending() > 0) below_->flush();
+  if (output_.empty() && user_ != nullptr) user_->on_drained();
+}
+
+// ---- TlsLayer
+
+namespace {
+constexpr int handshakes_per_turn = 16;  // steps; each is up to two signatures, some 100 µs
+}
+
+TlsLayer::TlsLayer(runtime::Loop& loop, std::shared_ptr<const TlsConfig> config)
+    : loop_(loop),
+      config_(std::move(config)),
+      plain_(std::make_unique<std::uint8_t[]>(limits::read_bytes)) {}
+
+TlsLayer::~TlsLayer() { *alive_ = false; }
+
+runtime::StreamPtr TlsLayer::adopt(const runtime::Accepted& accepted,
+                                   runtime::StreamHandler& handler) {
+  auto* stream = new TlsStream(*this, handler, false);
+  runtime::StreamPtr held(stream);
+  stream->open(loop_.adopt(accepted, *stream));
+  return held;
+}
+
+runtime::StreamPtr TlsLayer::connect(const runtime::Address& address, const std::string& name,
+                                     runtime::StreamHandler& handler,
+                                     std::shared_ptr<Session> session) {
+  auto* stream = new TlsStream(*this, handler, true);
+  runtime::StreamPtr held(stream);
+  stream->set_name(name);
+  stream->resume_with(std::move(session));
+  stream->open(loop_.connect(address, *stream));
+  return held;
+}
+
+std::shared_ptr<TlsLayer::Session> TlsLayer::make_session() { return std::make_shared<Session>(); }
+
+bool TlsLayer::may_shake_hands() {
+  if (turn_ != loop_.stats().turns) {
+    turn_ = loop_.stats().turns;
+    handshakes_ = 0;
+  }
+  return handshakes_++ < handshakes_per_turn;
+}
+
+void TlsLayer::put_off(TlsStream& stream) {
+  ++stats_.put_off;
+  waiting_.push_back(&stream);
+  if (std::exchange(posted_, true)) return;
+  loop_.post([this, alive = alive_] {
+    if (*alive) go_on();
+  });
+}
+
+void TlsLayer::forget(TlsStream& stream) { std::erase(waiting_, &stream); }
+
+// Those that do not get their turn now are put off again.
+void TlsLayer::go_on() {
+  posted_ = false;
+  for (std::size_t left = waiting_.size(); left > 0 && !waiting_.empty(); --left) {
+    TlsStream* stream = waiting_.front();
+    waiting_.pop_front();
+    stream->go_on();
+  }
+}
+
+}  // namespace gnomon::net
