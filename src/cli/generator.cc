@@ -1,0 +1,192 @@
+// Generator: its turns, the packets it takes, publishing. What is measured is in load.cc.
+#include "cli/generator.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sys/epoll.h>
+
+namespace gnomon::cli {
+
+using namespace std::chrono_literals;
+
+namespace {
+constexpr std::size_t send_bytes = 64 * KiB;  // of one publisher at once
+}  // namespace
+
+// ---- turns
+
+void Generator::run_for(const char* doing, const std::uint64_t& progress, Duration time) {
+  const Instant until = clock_.now() + time;
+  run_until(doing, progress, Duration::max(), [&] { return now_ >= until; });
+}
+
+void Generator::tell(const char* doing, std::uint64_t done) {
+  if (done < told_done_) told_done_ = 0;
+  const double seconds = std::chrono::duration<double>(now_ - told_).count();
+  if (told_.ns != 0)
+    progress_({doing, now_ - began_, done,
+               static_cast<std::uint64_t>(static_cast<double>(done - told_done_) / seconds)});
+  told_ = now_;
+  told_done_ = done;
+  report_.resident_peak = std::max(report_.resident_peak, resident_bytes(options().pid));
+}
+
+void Generator::turn() {
+  while (opened_ < open_limit_ && handshaking_ < options().burst && !failure_) {
+    check(clients_[opened_++].open(target_, options().version, options().persistent));
+    ++handshaking_;
+  }
+  Duration wait = 10ms;
+  if (publishing_ && options().rate) wait = std::min(wait, pace());
+  std::array<epoll_event, 512> events;
+  const timespec timeout{0, wait.count()};
+  const int count =
+      epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &timeout, nullptr);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    on_event(*static_cast<LoadClient*>(event.data.ptr), event.events);
+  }
+  for (LoadClient* client : to_pump_) {
+    client->queued = false;
+    if (publishing_ && !options().rate) pump(*client);
+  }
+  to_pump_.clear();
+  if (count <= 0 || ++turns_ % 32 == 0) now_ = clock_.now();
+}
+
+void Generator::on_event(LoadClient& client, std::uint32_t events) {
+  using State = LoadClient::State;
+  if (client.state == State::closed) return;
+  if ((events & EPOLLOUT) != 0) {
+    check(client.on_writable());
+    if (client.state == State::closed) return close(client);
+    if (client.publisher && client.state == State::ready) credit(client);
+  }
+  if (client.state != State::connecting && (events & ~EPOLLOUT) != 0) on_readable(client);
+}
+
+void Generator::on_readable(LoadClient& client) {
+  // What was left over goes in front of what is read, so that packets are whole in one place.
+  const std::size_t left = client.partial.size();
+  std::memcpy(input_.get(), client.partial.data(), left);
+  const ssize_t got = recv(client.fd(), input_.get() + left, input_bytes - left, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return close(client);
+  client.partial.clear();
+  ByteView in(input_.get(), left + static_cast<std::size_t>(got));
+  if (client.state == LoadClient::State::handshake) {
+    check(client.on_handshake_bytes(in, incoming_));
+    if (client.state == LoadClient::State::ready) {
+      ++ready_;
+      --handshaking_;
+    }
+  } else {
+    Frame frame;
+    while (take_frame(in, frame)) on_frame(client, frame);
+    client.partial.append(in);
+  }
+  if (!client.output.empty()) client.flush();
+  if (client.state == LoadClient::State::closed) close(client);
+}
+
+void Generator::close(LoadClient& client) {
+  client.close();
+  ++report_.closed;
+}
+
+void Generator::on_frame(LoadClient& client, const Frame& frame) {
+  if (frame.type() == mqtt::PacketType::publish) {
+    on_publish(client, frame);
+  } else if (frame.type() == mqtt::PacketType::puback && frame.body.size() >= 2) {
+    // In the order of the PUBLISHes (MQTT 5 §4.6), so it is for the oldest that is open.
+    if (read_u16(frame.body, 0) != client.acknowledged % 65535 + 1) ++report_.wrong_acks;
+    ++client.acknowledged;
+    ++acknowledged_;
+    if (client.publisher) credit(client);
+  }
+}
+
+void Generator::on_publish(LoadClient& client, const Frame& frame) {
+  ++report_.delivered;
+  const ByteView body = frame.body;
+  if (body.size() < 2) return;
+  std::size_t at = 2U + read_u16(body, 0);
+  if (frame.qos() > 0) {
+    if (at + 2 > body.size()) return;
+    const std::array<std::uint8_t, 4> puback{0x40, 2, body[at], body[at + 1]};
+    client.output.append(puback);
+    at += 2;
+  }
+  if (options().version == mqtt::Version::v5) {
+    std::size_t properties = 0;
+    if (!read_variable(body, at, properties)) return;
+    at += properties;
+  }
+  Stamp stamp;
+  if (at + sizeof stamp > body.size()) return;
+  std::memcpy(&stamp, body.data() + at, sizeof stamp);
+  if (stamp.publisher >= publishers_.size()) return;
+  LoadClient& publisher = *publishers_[stamp.publisher];
+  ++publisher.delivered;
+  std::uint32_t& next = client.next[client.next.size() == 1 ? 0 : stamp.publisher];
+  if (stamp.sequence != next) ++report_.out_of_order;
+  next = stamp.sequence + 1;
+  if (options().rate)
+    report_.latency.add(clock_.now() - Instant{stamp.sent_ns});
+  else
+    credit(publisher);
+}
+
+// ---- publishing
+
+// The publisher may perhaps publish again: it is asked at the end of the turn.
+void Generator::credit(LoadClient& publisher) {
+  if (publisher.queued) return;
+  publisher.queued = true;
+  to_pump_.push_back(&publisher);
+}
+
+std::uint64_t Generator::allowed(const LoadClient& publisher) const {
+  const auto room = [](std::uint64_t limit, std::uint64_t used) {
+    return limit > used ? limit - used : 0;
+  };
+  std::uint64_t count = publisher.quota - publisher.sent;
+  count = std::min(count, room(options().window, publisher.sent - publisher.delivered / reach_));
+  if (options().qos > 0)
+    count = std::min(count, room(options().inflight, publisher.sent - publisher.acknowledged));
+  return count;
+}
+
+void Generator::pump(LoadClient& publisher) {
+  while (publisher.state == LoadClient::State::ready && !publisher.blocked()) {
+    const std::uint64_t most = send_bytes / publisher.message_bytes() + 1;
+    const std::uint64_t count = std::min(allowed(publisher), most);
+    if (count == 0) return;
+    const Instant sent = clock_.now();
+    for (std::uint64_t i = 0; i < count; ++i) publisher.append_message(sent);
+    publisher.flush();
+    if (publisher.state == LoadClient::State::closed) return close(publisher);
+  }
+}
+
+// Publishes what is due by the timetable; returns how long until the next is.
+Duration Generator::pace() {
+  const double per_ns = static_cast<double>(*options().rate) / 1e9;
+  const auto elapsed = static_cast<double>((clock_.now() - began_).count());
+  const std::uint64_t due = std::min(static_cast<std::uint64_t>(elapsed * per_ns), planned_);
+  for (; paced_ < due; ++paced_) {
+    LoadClient& publisher = *publishers_[paced_ % publishers_.size()];
+    if (publisher.state != LoadClient::State::ready) continue;
+    publisher.append_message(clock_.now());
+    if (!publisher.blocked()) publisher.flush();
+    if (publisher.state == LoadClient::State::closed) close(publisher);
+  }
+  if (paced_ == planned_) return 10ms;
+  const Instant next =
+      began_ + Duration(static_cast<std::int64_t>(static_cast<double>(paced_ + 1) / per_ns));
+  return std::max(next - clock_.now(), Duration(0));
+}
+
+}  // namespace gnomon::cli
