@@ -9,22 +9,24 @@ async function output(program, args) {
 }
 
 const flag = (name, value) => (value === undefined ? [] : [`--${name}`, String(value)]);
+const flags = (options) => Object.entries(options).flatMap(([name, value]) => (
+  value === true ? [`--${name}`] : flag(name, value)));
 
-// `gnomon bench` runs for a time.
+// `gnomon bench` runs for a time, unless the row counts its messages.
 export const gnomonBench = (program) => ({
   name: 'gnomon bench',
+  durable: true,
   async run(row, subject, { seconds, connections }) {
-    const { qos, pairs, publishers, subscribers, window, rate, idle } = row.options;
-    const args = ['bench', row.load, '--broker', `127.0.0.1:${subject.port}`,
-      '--pid', String(subject.pid), '--json'];
-    if (row.load === 'connections') {
-      args.push(...flag('connections', connections), ...flag('idle', idle));
-    } else {
-      args.push(...flag('qos', qos), ...flag('pairs', pairs), ...flag('publishers', publishers),
-        ...flag('subscribers', subscribers), ...flag('window', window), ...flag('rate', rate),
-        ...flag('seconds', seconds));
-    }
-    return JSON.parse(await output(program, args));
+    const options = { ...row.options };
+    if (row.load === 'connections') options.connections = connections;
+    else if (!row.counted) options.seconds = seconds;
+    return JSON.parse(await output(program, ['bench', row.load, '--broker',
+      `127.0.0.1:${subject.port}`, '--pid', String(subject.pid), '--json', ...flags(options)]));
+  },
+  // What the disk under a folder takes for an fdatasync, in µs.
+  async syncTime(folder) {
+    const args = ['bench', 'sync', '--folder', folder, '--json'];
+    return JSON.parse(await output(program, args)).p50_us;
   },
 });
 

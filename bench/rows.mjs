@@ -1,4 +1,5 @@
-// The rows of the bench: what is run, on whom, and what is to be reached.
+// The rows of the bench: what is run, on whom, and what is to be reached: at most `target`, or at
+// least, where `more` is better. `options` are those of `gnomon bench`.
 // `peer`: what others measured on 2 quiet cores of one machine (mosquitto 2.0.11, FlashMQ 1.26 with
 // one thread, a bare forwarder); it tells whether this machine is like that one.
 
@@ -16,6 +17,55 @@ const fanout = (qos, target, peer) => message(
 const fanin = (qos, target, peer) => message(
   `fanin-q${qos}`, `fan-in 500 → 1, QoS ${qos}`, 'fanin', qos,
   { publishers: 500, subscribers: 1, window: 8 }, target, peer);
+
+// Rows on disk: what is acknowledged lasts. `sync_us`, the fdatasync p50 of the same disk just
+// before and after, stands beside each.
+const durable = (row) => ({ ...row, durable: true, only: ['gnomon', 'gnomon-1', 'mosquitto'] });
+const rate = (key, title, target) => (
+  { key, title, unit: 'messages/s', digits: 0, more: true, target });
+
+const durableRows = [
+  {
+    id: 'durable-q1', title: '100 pairs, QoS 1 to sessions, window 64', load: 'pairs',
+    options: { qos: 1, pairs: 100, window: 64, persistent: true },
+    figures: [rate('messages_per_s', '', 50_000)],
+  },
+  {
+    // The next message leaves when the one before is delivered and its PUBACK is there.
+    id: 'durable-loop', title: 'one pair, QoS 1 to a session, window 1', load: 'pairs',
+    options: { qos: 1, pairs: 1, window: 1, inflight: 1, persistent: true },
+    figures: [rate('messages_per_s', ''),
+      { key: 'per_sync', title: 'messages per fdatasync p50', digits: 2, more: true, target: 0.7 }],
+  },
+  {
+    id: 'drain', title: '1,000,000 queued messages, one client returns', load: 'drain',
+    options: { sessions: 1, messages: 1_000_000 }, counted: true,
+    figures: [rate('messages_per_s', 'drain', 150_000), rate('stored_per_s', 'queueing')],
+  },
+  {
+    id: 'restart', title: '100,000 sessions, 1,000,000 queued messages', load: 'fill',
+    options: { sessions: 100_000, messages: 1_000_000 }, counted: true, restart: true,
+    figures: [
+      { key: 'ready_ms', title: 'restart to ready', unit: 'ms', digits: 0, target: 3000 },
+      { key: 'bytes_per_message', title: 'on disk, per message', unit: 'B', digits: 0 }],
+  },
+  {
+    id: 'durable-q2', title: '100 pairs, QoS 2, both ends with sessions, window 64', load: 'pairs',
+    options: { qos: 2, pairs: 100, window: 64, persistent: true, 'persistent-publishers': true },
+    figures: [rate('messages_per_s', '')],
+  },
+  {
+    id: 'offline', title: 'one publisher to 1,000 sessions that are away', load: 'offline',
+    options: { sessions: 1000, messages: 1000 }, counted: true,
+    figures: [rate('stored_per_s', 'queueing')],
+  },
+  {
+    id: 'retained', title: 'a wildcard over 1,000,000 retained topics', load: 'retained',
+    options: { topics: 1_000_000 }, counted: true,
+    figures: [{ key: 'delivering_s', title: 'until all are there', unit: 's', digits: 2 },
+      rate('stored_per_s', 'retaining')],
+  },
+];
 
 export const rows = [
   pairs(0, 64, 0.5, [23.1, 0.85, 0.15]),
@@ -56,6 +106,7 @@ export const rows = [
     options: {},
     figures: [{ key: 'ready_ms', unit: 'ms', digits: 0, target: 150 }],
   },
+  ...durableRows.map(durable),
 ];
 
 // How the default may compare with one shard: a second shard must not cost what it costs the peer.

@@ -1,6 +1,6 @@
 // What is measured: Gnomon, mosquitto, the floor. Each is started afresh for every measurement, on a
 // free port of loopback, over a throwaway folder; none outlives this process.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -18,10 +18,27 @@ export function endAll() {
 }
 process.on('exit', endAll);
 
+// The kind of file system that a folder is on: "ext4", "tmpfs".
+export const fileSystem = (folder) => execFileSync('df', ['--output=fstype', folder],
+  { encoding: 'utf8' }).trim().split('\n').at(-1);
+
+// Where the data of the subjects goes: a file system in memory would not be what is measured.
+let place = os.tmpdir();
+export function useDisk(wanted, otherwise) {
+  place = wanted ?? (/^(tmpfs|ramfs)$/.test(fileSystem(place)) ? otherwise : place);
+  fs.mkdirSync(place, { recursive: true });
+  return place;
+}
+
 export function temporaryFolder() {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gnomon-bench-'));
+  const folder = fs.mkdtempSync(path.join(place, 'gnomon-bench-'));
   folders.add(folder);
   return folder;
+}
+
+export function removeFolder(folder) {
+  fs.rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
 }
 
 function cleanEnvironment(env) {
@@ -82,10 +99,10 @@ const canConnect = (port) => new Promise((resolve) => {
   socket.once('error', () => resolve(false));
 });
 
-// A subject that runs: `port`, `pid`, `readyMs` (from the start of the process), stop().
+// A subject that runs: `port`, `pid`, `readyMs` (from the start of the process), stop(signal).
 function instance(run, port, readyMs) {
-  const stop = async () => {
-    run.child.kill('SIGTERM');
+  const stop = async (signal = 'SIGTERM') => {
+    run.child.kill(signal);
     const timer = setTimeout(() => run.child.kill('SIGKILL'), deadlineMs);
     await run.ended;
     clearTimeout(timer);
@@ -96,15 +113,21 @@ function instance(run, port, readyMs) {
 
 const portOf = (address) => Number(address.slice(address.lastIndexOf(':') + 1));
 
+// `restartAfter`: the signal after which it still has what it acknowledged.
 const gnomon = (name, program, env) => ({
   name,
-  async start() {
-    const data = path.join(temporaryFolder(), 'data');
+  restartAfter: 'SIGKILL',
+  async start(folder) {
     const began = performance.now();
-    const run = start(program, ['serve', '--data', data, '--listen-mqtt', '127.0.0.1:0',
-      '--listen-admin', '127.0.0.1:0'], { env });
+    const run = start(program, ['serve', '--data', path.join(folder, 'data'), '--listen-mqtt',
+      '127.0.0.1:0', '--listen-admin', '127.0.0.1:0', '--durability', 'disk'], { env });
     const ready = await readyLine(run, name);
-    return instance(run, portOf(ready.mqtt), performance.now() - began);
+    const running = instance(run, portOf(ready.mqtt), performance.now() - began);
+    const queued = async () => {
+      const text = await (await fetch(`http://${ready.admin}/metrics`)).text();
+      return Number(/^gnomon_queued_messages (\d+)$/m.exec(text)[1]);
+    };
+    return { ...running, queued };
   },
 });
 
@@ -122,10 +145,13 @@ export function findMosquitto() {
   return places.map((place) => path.join(place, 'mosquitto')).find((file) => fs.existsSync(file));
 }
 
-// Nothing that costs it: no log, no files; and no limit at which it would drop what the others keep.
-const mosquittoConfig = (port) => `listener ${port} 127.0.0.1
+// Nothing that costs it: no log, no files unless they are what is measured (its own are written when
+// it ends and now and then, not before it acknowledges); and no limit at which it would drop what
+// the others keep.
+const mosquittoConfig = (port, folder, durable) => `listener ${port} 127.0.0.1
 allow_anonymous true
-persistence false
+persistence ${durable}
+persistence_location ${folder}/
 log_dest none
 max_inflight_messages 0
 max_queued_messages 0
@@ -133,12 +159,14 @@ max_queued_messages 0
 
 const mosquitto = (program) => ({
   name: 'mosquitto',
-  async start() {
+  restartAfter: 'SIGTERM',
+  async start(folder, { durable = false } = {}) {
     const port = await freePort();
-    const config = path.join(temporaryFolder(), 'mosquitto.conf');
-    fs.writeFileSync(config, mosquittoConfig(port));
-    // As root it would drop to a user who cannot read the folder.
-    fs.chmodSync(path.dirname(config), 0o755);
+    const config = path.join(folder, 'mosquitto.conf');
+    fs.writeFileSync(config, mosquittoConfig(port, folder, durable));
+    // As root it drops to a user who could not use the folder.
+    fs.chmodSync(folder, 0o777);
+    const began = performance.now();
     const run = start(program, ['-c', config]);
     let over = false;
     run.ended.then(() => { over = true; });
@@ -147,7 +175,7 @@ const mosquitto = (program) => ({
       if (over) throw new Error(`mosquitto ended: ${(await run.ended).stderr}`);
     };
     await within(listens(), 'mosquitto does not listen');
-    return instance(run, port);
+    return instance(run, port, performance.now() - began);
   },
 });
 

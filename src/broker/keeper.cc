@@ -119,8 +119,9 @@ void Keeper::look() {
     session.waits_for_sync = false;
     if (session.number != 0) pump(session);
   }
-  // A page's messages may wait for what others have applied, and nobody else waits for.
-  const store::Sequence wanted = std::max(committer_.applied(), wanted_);
+  // Not up to applied(): for an erased entry nobody waits, and a sync of its own would keep the
+  // next message waiting for two. A page's messages may wait for what others have applied.
+  const store::Sequence wanted = std::max(committer_.waits_for(), wanted_);
   if (!waits() || requested_ >= wanted) return;
   requested_ = wanted;
   host_.request_sync();

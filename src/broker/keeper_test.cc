@@ -130,6 +130,29 @@ TEST_CASE("nothing is sent to a session that is resumed before its CONNACK") {
   }
 }
 
+// The next message would wait until that sync, of which nobody has anything, is over.
+TEST_CASE("an entry that is erased while a sync is on its way asks for no other") {
+  Broker broker(1, 1, {}, lossy());
+  Party sub("sub"), pub("pub");
+  sub.device.connect(broker, false, hour);
+  pub.device.connect(broker, true, 0);
+  talk(broker, sub, pub);
+  sub.device.subscribe("t", 1);
+  talk(broker, sub);
+  pub.device.publish("t", "kept", 1, false, {});
+  broker.network.run();
+  CHECK(std::exchange(broker.syncer.requested, false));  // the syncer takes it, and syncs
+  sub.device.poll();
+  REQUIRE(sub.recorder.receipts.size() == 1);
+  sub.device.answer(1);
+  broker.network.run();
+  CHECK_FALSE(broker.syncer.requested);
+  broker.syncer.requested = true;
+  broker.run();
+  pub.device.poll();
+  CHECK(pub.recorder.acknowledgements.size() == 1);
+}
+
 // What a page of a queue holds may lie in the log behind writes of others for which nobody waits:
 // who reads it asks for the sync.
 TEST_CASE("QoS 2 from a page does not wait for a sync that nobody asks for") {

@@ -1,12 +1,13 @@
-// gnomon bench: load on any broker, and the bare forwarder to hold it against.
+// gnomon bench: load on any broker, and what to hold it against: a bare forwarder, the disk.
+#include <array>
 #include <cstdio>
 #include <iostream>
-#include <map>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/disk.h"
 #include "cli/floor.h"
 #include "cli/load.h"
 #include "cli/report.h"
@@ -32,13 +33,53 @@ std::string read_address(const std::string& text, runtime::Address& address) {
 
 // ---- load
 
+// A load: what it is called, what it is for, and what it does unless told otherwise.
+struct Kind {
+  const char* name;
+  const char* summary;  // in the list of loads
+  const char* purpose;  // in its own help
+  Shape shape;
+  Presence presence = Presence::there;
+  std::uint32_t publishers = 100, subscribers = 100;
+  std::uint64_t messages = 0;  // 0: for a time
+};
+
+constexpr auto kinds = std::to_array<Kind>({
+    {"pairs", "Publisher i to subscriber i",
+     "Publisher i to subscriber i, each on a topic of its own.", Shape::pairs},
+    {"fanin", "500 publishers to one subscriber",
+     "Many publishers on topics of their own to one wildcard subscription.", Shape::fanin,
+     Presence::there, 500, 1},
+    {"fanout", "One publisher to 500 subscribers", "One topic to many subscribers.", Shape::fanout,
+     Presence::there, 1, 500},
+    {"latency", "By the clock: percentiles of delivery",
+     "Publishes by the clock and measures how long messages take.", Shape::pairs},
+    {"connections", "Idle connections: CPU and memory of each",
+     "Idle connections, each with a subscription: CPU and memory of each.", Shape::connections,
+     Presence::there, 0, 10'000},
+    {"fill", "Queues of sessions that are away",
+     "Makes sessions, each with a subscription, leaves, and publishes to them in turn. Sessions "
+     "and queues stay on the broker.",
+     Shape::pairs, Presence::away, 16, 1000, 1'000'000},
+    {"drain", "Sessions return and take their queues",
+     "Fills the queues of sessions that are away, then returns: how fast they are emptied.",
+     Shape::pairs, Presence::back, 16, 1, 1'000'000},
+    {"offline", "One publisher to 1,000 sessions that are away",
+     "One topic to many sessions that are away. Sessions and queues stay on the broker.",
+     Shape::fanout, Presence::away, 1, 1000, 1000},
+    {"retained", "A wildcard over 1,000,000 retained topics",
+     "Retains a message on each of many topics, then subscribes to all with one wildcard. What is "
+     "retained stays on the broker.",
+     Shape::retained, Presence::behind, 16, 1, 1'000'000},
+});
+
 struct Given {
   LoadOptions load;
   std::uint64_t pairs = 0, seconds = 3, messages = 0, rate = 20'000, idle_seconds = 5;
   bool json = false, progress = false;
 };
 
-void declare(Arguments& arguments, const std::string& shape, Given& given) {
+void declare_common(Arguments& arguments, Given& given) {
   LoadOptions& load = given.load;
   arguments.option("-b,--broker", "HOST:PORT", "The broker (default 127.0.0.1:1883)",
                    [&load](const std::string& text) { return read_address(text, load.broker); });
@@ -52,25 +93,28 @@ void declare(Arguments& arguments, const std::string& shape, Given& given) {
                    });
   arguments.flag("--json", given.json, "One line of JSON instead of a table");
   arguments.flag("--progress", given.progress, "A live progress line, also if not on a terminal");
-  if (shape == "connections") {
-    arguments.number("-n,--connections", "N", "How many (default 10000)", load.subscribers, 1,
-                     1'000'000);
-    arguments.number("--idle", "SECONDS", "How long idle CPU is measured (default 5)",
-                     given.idle_seconds, 1, 3600);
-    return;
-  }
-  if (shape == "pairs" || shape == "latency") {
+}
+
+std::string with_default(const std::string& help, std::uint64_t value) {
+  return help + " (default " + std::to_string(value) + ")";
+}
+
+// Loads whose subscribers are there while it is published.
+void declare_live(Arguments& arguments, const Kind& kind, Given& given) {
+  LoadOptions& load = given.load;
+  const bool latency = std::string_view(kind.name) == "latency";
+  if (kind.shape == Shape::pairs) {
     arguments.number("--pairs", "N", "Publishers, each with its subscriber (default 100)",
                      given.pairs, 1, 100'000);
   } else {
-    arguments.number("--publishers", "N", "Publishers", load.publishers, 1, 100'000);
-    arguments.number("--subscribers", "N", "Subscribers", load.subscribers, 1, 100'000);
+    arguments.number("--publishers", "N", with_default("Publishers", kind.publishers),
+                     load.publishers, 1, 100'000);
+    arguments.number("--subscribers", "N", with_default("Subscribers", kind.subscribers),
+                     load.subscribers, 1, 100'000);
   }
-  arguments.number("-q,--qos", "0|1", "QoS (default 0)", load.qos, 0, 1);
-  arguments.number("-s,--size", "BYTES", "Payload (default 100)", load.payload_bytes, 16,
-                   1'000'000);
+  arguments.number("-q,--qos", "0|1|2", "QoS (default 0)", load.qos, 0, 2);
   arguments.number("--seconds", "N", "How long to publish (default 3)", given.seconds, 1, 86'400);
-  if (shape == "latency") {
+  if (latency) {
     arguments.number("--rate", "N", "Messages a second in all (default 20000)", given.rate, 1,
                      10'000'000);
     return;
@@ -79,31 +123,71 @@ void declare(Arguments& arguments, const std::string& shape, Given& given) {
                    given.messages, 1, 1'000'000'000'000);
   arguments.number("--window", "N", "Undelivered messages per publisher (default 64)", load.window,
                    1, 1'000'000);
-  arguments.number("--inflight", "N", "QoS 1: unacknowledged per publisher (default 64)",
-                   load.inflight, 1, 65'535);
   arguments.flag("--persistent", load.persistent, "Subscribers have sessions that outlive them");
+  arguments.flag("--persistent-publishers", load.persistent_publishers, "Publishers too");
 }
 
-int run_shape(const std::string& shape, Words words) {
-  const std::map<std::string, std::string> purposes{
-      {"pairs", "Publisher i to subscriber i, each on a topic of its own."},
-      {"fanin", "Many publishers on topics of their own to one wildcard subscription."},
-      {"fanout", "One topic to many subscribers."},
-      {"latency", "Publishes by the clock and measures how long messages take."},
-      {"connections", "Idle connections, each with a subscription: CPU and memory of each."}};
+// Loads that store for those who are not there.
+void declare_stored(Arguments& arguments, const Kind& kind, Given& given) {
+  LoadOptions& load = given.load;
+  load.persistent = kind.presence != Presence::behind;
+  load.qos = 1;
+  if (kind.shape == Shape::retained) {
+    arguments.number("--topics", "N", with_default("Retained messages", kind.messages),
+                     given.messages, 1, topics_max);
+    arguments.number("--subscribers", "N", with_default("Who subscribe", kind.subscribers),
+                     load.subscribers, 1, 1000);
+    arguments.number("-q,--qos", "0|1|2", "To subscribe with (default 1)", load.qos, 0, 2);
+  } else {
+    arguments.number("--sessions", "N", with_default("Sessions", kind.subscribers),
+                     load.subscribers, 1, 1'000'000);
+    arguments.number("--messages", "N", with_default("How many to publish in all", kind.messages),
+                     given.messages, 1, 1'000'000'000);
+    arguments.number("-q,--qos", "1|2", "QoS (default 1)", load.qos, 1, 2);
+  }
+  arguments.number("--publishers", "N",
+                   with_default("Publishers, no more than topics", kind.publishers),
+                   load.publishers, 1, 10'000);
+}
+
+void declare(Arguments& arguments, const Kind& kind, Given& given) {
+  LoadOptions& load = given.load;
+  declare_common(arguments, given);
+  if (kind.shape == Shape::connections) {
+    arguments.number("-n,--connections", "N", "How many (default 10000)", load.subscribers, 1,
+                     1'000'000);
+    arguments.number("--idle", "SECONDS", "How long idle CPU is measured (default 5)",
+                     given.idle_seconds, 1, 3600);
+    return;
+  }
+  if (kind.presence == Presence::there) {
+    declare_live(arguments, kind, given);
+  } else {
+    declare_stored(arguments, kind, given);
+  }
+  arguments.number("-s,--size", "BYTES", "Payload (default 100)", load.payload_bytes, 16,
+                   1'000'000);
+  arguments.number("--inflight", "N", "QoS 1 and 2: unacknowledged per publisher (default 64)",
+                   load.inflight, 1, 65'535);
+}
+
+int run_kind(const Kind& kind, Words words) {
+  const std::string name = kind.name;
   Given given;
   LoadOptions& load = given.load;
-  if (shape == "fanin") load.publishers = 500, load.subscribers = 1, load.shape = Shape::fanin;
-  if (shape == "fanout") load.publishers = 1, load.subscribers = 500, load.shape = Shape::fanout;
-  if (shape == "connections") load.subscribers = 10'000, load.shape = Shape::connections;
-  Arguments arguments(
-      "gnomon bench " + shape + " [options]",
-      purposes.at(shape) + " Closed loop: what a broker does not drop arrives, and is counted.",
-      {"gnomon bench " + shape + " --broker 127.0.0.1:1883 --pid $(pidof gnomon)"});
-  declare(arguments, shape, given);
+  load.shape = kind.shape;
+  load.presence = kind.presence;
+  load.publishers = kind.publishers;
+  load.subscribers = kind.subscribers;
+  given.messages = kind.messages;
+  Arguments arguments("gnomon bench " + name + " [options]",
+                      std::string(kind.purpose) +
+                          " Closed loop: what a broker does not drop arrives, and is counted.",
+                      {"gnomon bench " + name + " --broker 127.0.0.1:1883 --pid $(pidof gnomon)"});
+  declare(arguments, kind, given);
   if (const auto code = arguments.read(words)) return *code;
   if (given.pairs > 0) load.publishers = load.subscribers = static_cast<std::uint32_t>(given.pairs);
-  if (shape == "latency") load.rate = given.rate;
+  if (name == "latency") load.rate = given.rate;
   if (given.messages > 0) load.messages = given.messages;
   load.publish_for = std::chrono::seconds(given.seconds);
   load.idle_for = std::chrono::seconds(given.idle_seconds);
@@ -114,12 +198,12 @@ int run_shape(const std::string& shape, Words words) {
   const auto report =
       run_load(load, clock, [&line](const LoadProgress& progress) { line.show(progress); });
   line.clear();
-  if (!report) return fail("gnomon bench " + shape, report.error());
-  std::cout << (given.json ? as_json(shape, *report) : as_table(shape, *report)) << std::flush;
+  if (!report) return fail("gnomon bench " + name, report.error());
+  std::cout << (given.json ? as_json(name, *report) : as_table(name, *report)) << std::flush;
   return load.shape == Shape::connections || report->complete() ? exit_done : exit_failed;
 }
 
-// ---- the floor, and the index
+// ---- the floor, the index, the disk
 
 int run_floor_command(Words words) {
   runtime::Address address{"127.0.0.1", 0};
@@ -173,32 +257,74 @@ int run_index(Words words) {
   return exit_done;
 }
 
-constexpr const char* help =
-    "Usage: gnomon bench LOAD [options]\n\n"
-    "Puts load on a broker of MQTT 3.1.1 or 5 and measures it.\n\nLoads:\n"
-    "  pairs         Publisher i to subscriber i\n"
-    "  fanin         500 publishers to one subscriber\n"
-    "  fanout        One publisher to 500 subscribers\n"
-    "  latency       By the clock: percentiles of delivery\n"
-    "  connections   Idle connections: CPU and memory of each\n"
-    "  floor         Not a load: a bare forwarder, the lower bound\n"
-    "  index         Not a load: the subscription index, in this process\n\n"
-    "Example:\n"
-    "  gnomon bench pairs --broker 127.0.0.1:1883 --pid $(pidof gnomon) --qos 1\n";
+int run_sync(Words words) {
+  std::string folder = ".";
+  std::uint64_t bytes = 300, count = 2000;
+  bool json = false;
+  Arguments arguments("gnomon bench sync [options]",
+                      "The disk, without a broker: appends to a file of its own in the folder and "
+                      "calls fdatasync after each. No acknowledgement can be faster.",
+                      {"gnomon bench sync --folder gnomon-data"});
+  arguments.text("--folder", "DIR", "Where (default here); nothing is left there", folder);
+  arguments.number("-s,--size", "BYTES", "Of each append (default 300)", bytes, 1, 16'777'216);
+  arguments.number("--count", "N", "How many (default 2000)", count, 1, 10'000'000);
+  arguments.flag("--json", json, "One line of JSON");
+  if (const auto code = arguments.read(words)) return *code;
+  const SystemMonotonicClock clock;
+  const auto took = time_syncs(folder, bytes, count, clock);
+  if (!took) return fail("gnomon bench sync", took.error());
+  const auto us = [&](double fraction) {
+    return std::chrono::duration<double, std::micro>(took->percentile(fraction)).count();
+  };
+  std::printf(json ? "{\"load\":\"sync\",\"bytes\":%llu,\"count\":%llu,\"p50_us\":%.1f,"
+                     "\"p90_us\":%.1f,\"p99_us\":%.1f}\n"
+                   : "%llu bytes appended and fdatasync, %llu times: p50 %.0f µs, p90 %.0f µs, "
+                     "p99 %.0f µs\n",
+              static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(count),
+              us(0.5), us(0.9), us(0.99));
+  return exit_done;
+}
+
+// What is no load.
+struct Tool {
+  const char* name;
+  const char* summary;
+  int (*run)(Words);
+};
+constexpr auto tools = std::to_array<Tool>({
+    {"floor", "Not a load: a bare forwarder, the lower bound", run_floor_command},
+    {"index", "Not a load: the subscription index, in this process", run_index},
+    {"sync", "Not a load: the disk's fdatasync", run_sync},
+});
+
+void print_help() {
+  const auto list = [](const auto& rows) {
+    for (const auto& row : rows) std::printf("  %-13s %s\n", row.name, row.summary);
+  };
+  std::puts(
+      "Usage: gnomon bench LOAD [options]\n\n"
+      "Puts load on a broker of MQTT 3.1.1 or 5 and measures it.\n\nLoads:");
+  list(kinds);
+  list(tools);
+  std::puts(
+      "\nExample:\n"
+      "  gnomon bench pairs --broker 127.0.0.1:1883 --pid $(pidof gnomon) --qos 1");
+}
 
 }  // namespace
 
 int bench(Words words) {
   const std::string load = words.empty() ? "" : words.front();
   if (load == "--help" || load == "-h") {
-    std::cout << help;
+    print_help();
     return exit_done;
   }
-  for (const char* shape : {"pairs", "fanin", "fanout", "latency", "connections"}) {
-    if (load == shape) return run_shape(load, words.subspan(1));
+  for (const Kind& kind : kinds) {
+    if (load == kind.name) return run_kind(kind, words.subspan(1));
   }
-  if (load == "floor") return run_floor_command(words.subspan(1));
-  if (load == "index") return run_index(words.subspan(1));
+  for (const Tool& tool : tools) {
+    if (load == tool.name) return tool.run(words.subspan(1));
+  }
   std::cerr << (load.empty() ? "gnomon bench: which load?"
                              : "gnomon bench: there is no load \"" + load + '"')
             << "\nTry: gnomon bench --help\n";

@@ -17,6 +17,8 @@ struct Frame {
     return static_cast<mqtt::PacketType>(whole[0] >> 4);
   }
   [[nodiscard]] std::uint8_t qos() const { return (whole[0] >> 1) & 3; }
+  // An acknowledgement with a reason ≥ 0x80 (MQTT 5 only).
+  [[nodiscard]] bool refuses() const { return body.size() > 2 && (body[2] & 0x80) != 0; }
 };
 
 // The number at the front of `in` (MQTT 5 §1.5.5), its bytes added to `at`. False: unfinished.

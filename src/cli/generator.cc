@@ -13,6 +13,13 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr std::size_t send_bytes = 64 * KiB;  // of one publisher at once
+
+// A packet of two bytes of content: an acknowledgement without properties.
+void answer(LoadClient& client, std::uint8_t first, std::uint16_t id) {
+  const std::array<std::uint8_t, 4> packet{first, 2, static_cast<std::uint8_t>(id >> 8),
+                                           static_cast<std::uint8_t>(id)};
+  client.output.append(packet);
+}
 }  // namespace
 
 // ---- turns
@@ -35,7 +42,7 @@ void Generator::tell(const char* doing, std::uint64_t done) {
 
 void Generator::turn() {
   while (opened_ < open_limit_ && handshaking_ < options().burst && !failure_) {
-    check(clients_[opened_++].open(target_, options().version, options().persistent));
+    check(clients_[opened_++].open(target_, options().version));
     ++handshaking_;
   }
   Duration wait = 10ms;
@@ -78,11 +85,9 @@ void Generator::on_readable(LoadClient& client) {
   ByteView in(input_.get(), left + static_cast<std::size_t>(got));
   if (client.state == LoadClient::State::handshake) {
     check(client.on_handshake_bytes(in, incoming_));
-    if (client.state == LoadClient::State::ready) {
-      ++ready_;
-      --handshaking_;
-    }
-  } else {
+    if (client.state == LoadClient::State::ready) on_ready(client);
+  }
+  if (client.state == LoadClient::State::ready) {
     Frame frame;
     while (take_frame(in, frame)) on_frame(client, frame);
     client.partial.append(in);
@@ -91,21 +96,53 @@ void Generator::on_readable(LoadClient& client) {
   if (client.state == LoadClient::State::closed) close(client);
 }
 
+void Generator::on_ready(LoadClient& client) {
+  ++ready_;
+  if (client.leaves) return client.leave();
+  --handshaking_;
+}
+
 void Generator::close(LoadClient& client) {
+  if (client.state == LoadClient::State::leaving) {
+    --handshaking_;
+    ++left_;
+  } else {
+    ++report_.closed;
+  }
   client.close();
-  ++report_.closed;
 }
 
 void Generator::on_frame(LoadClient& client, const Frame& frame) {
-  if (frame.type() == mqtt::PacketType::publish) {
-    on_publish(client, frame);
-  } else if (frame.type() == mqtt::PacketType::puback && frame.body.size() >= 2) {
-    // In the order of the PUBLISHes (MQTT 5 §4.6), so it is for the oldest that is open.
-    if (read_u16(frame.body, 0) != client.acknowledged % 65535 + 1) ++report_.wrong_acks;
-    ++client.acknowledged;
-    ++acknowledged_;
-    if (client.publisher) credit(client);
+  using mqtt::PacketType;
+  if (frame.type() == PacketType::publish) return on_publish(client, frame);
+  if (frame.body.size() < 2) return;
+  const std::uint16_t id = read_u16(frame.body, 0);
+  switch (frame.type()) {
+    case PacketType::puback:
+    case PacketType::pubrec: {
+      // In the order of the PUBLISHes (MQTT 5 §4.6), so it is for the oldest that has none.
+      if (id != client.received++ % 65535 + 1) ++report_.wrong_acks;
+      if (frame.type() == PacketType::puback || frame.refuses()) return acknowledged(client, frame);
+      return answer(client, 0x62, id);
+    }
+    case PacketType::pubrel:
+      return answer(client, 0x70, id);
+    case PacketType::pubcomp:
+      return acknowledged(client, frame);
+    case PacketType::suback:
+      if ((frame.body.back() & 0x80) != 0)
+        check(Error{Code::unavailable, "the broker refused to subscribe to " + client.topic});
+      return;
+    default:
+      return;
   }
+}
+
+void Generator::acknowledged(LoadClient& publisher, const Frame& frame) {
+  if (frame.refuses()) ++report_.refused;
+  ++publisher.acknowledged;
+  ++acknowledged_;
+  credit(publisher);
 }
 
 void Generator::on_publish(LoadClient& client, const Frame& frame) {
@@ -115,8 +152,7 @@ void Generator::on_publish(LoadClient& client, const Frame& frame) {
   std::size_t at = 2U + read_u16(body, 0);
   if (frame.qos() > 0) {
     if (at + 2 > body.size()) return;
-    const std::array<std::uint8_t, 4> puback{0x40, 2, body[at], body[at + 1]};
-    client.output.append(puback);
+    answer(client, frame.qos() == 1 ? 0x40 : 0x50, read_u16(body, at));  // PUBACK, PUBREC
     at += 2;
   }
   if (options().version == mqtt::Version::v5) {
@@ -127,12 +163,23 @@ void Generator::on_publish(LoadClient& client, const Frame& frame) {
   Stamp stamp;
   if (at + sizeof stamp > body.size()) return;
   std::memcpy(&stamp, body.data() + at, sizeof stamp);
-  if (stamp.publisher >= publishers_.size()) return;
+  if (stamp.publisher < publishers_.size()) on_stamp(client, stamp);
+}
+
+void Generator::on_stamp(LoadClient& client, const Stamp& stamp) {
   LoadClient& publisher = *publishers_[stamp.publisher];
+  if (options().shape == Shape::retained) {
+    // Topics have no order, but each comes once.
+    const std::size_t topic = stamp.publisher + std::size_t{publisher.stride} * stamp.sequence;
+    if (topic >= client.seen.size()) return;
+    if (client.seen[topic]) ++report_.out_of_order;
+    client.seen[topic] = true;
+    return;
+  }
   ++publisher.delivered;
   std::uint32_t& next = client.next[client.next.size() == 1 ? 0 : stamp.publisher];
   if (stamp.sequence != next) ++report_.out_of_order;
-  next = stamp.sequence + 1;
+  next = stamp.sequence + client.step;
   if (options().rate)
     report_.latency.add(clock_.now() - Instant{stamp.sent_ns});
   else

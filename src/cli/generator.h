@@ -41,13 +41,26 @@ class Generator {
  private:
   [[nodiscard]] const LoadOptions& options() const { return report_.options; }
   [[nodiscard]] bool connections() const { return options().shape == Shape::connections; }
-  [[nodiscard]] std::string topic_of(std::uint32_t index) const;
 
   // ---- load.cc: what is measured
+  [[nodiscard]] std::string number_of(std::uint32_t index) const;
+  [[nodiscard]] std::string topic_of(std::uint32_t index) const;
+  [[nodiscard]] std::string filter_of(std::uint32_t index) const;
+  [[nodiscard]] std::uint64_t quota_of(std::uint32_t publisher) const;
+  [[nodiscard]] std::uint32_t topics_of(std::uint32_t publisher) const;
   void make_clients();
+  void make_subscriber(std::uint32_t index);
+  void make_publisher(std::uint32_t index);
   void run_messages();
   void run_connections();
-  void connect_up_to(std::size_t count);
+  void publish();
+  void store();
+  void receive();
+  void discard();
+  // Connects the clients from … to-1.
+  void connect(std::size_t from, std::size_t to);
+  void begin();              // a part that is measured
+  Spent end(Instant until);  // what it took since
   [[nodiscard]] CpuTime broker_cpu();
 
   // ---- generator.cc: turns, packets, publishing
@@ -60,8 +73,11 @@ class Generator {
   void turn();
   void on_event(LoadClient& client, std::uint32_t events);
   void on_readable(LoadClient& client);
+  void on_ready(LoadClient& client);
   void on_frame(LoadClient& client, const Frame& frame);
   void on_publish(LoadClient& client, const Frame& frame);
+  void on_stamp(LoadClient& client, const Stamp& stamp);
+  void acknowledged(LoadClient& publisher, const Frame& frame);
   void close(LoadClient& client);
   void check(const Result<void>& result) {
     if (!result && !failure_) failure_ = result.error();
@@ -83,10 +99,11 @@ class Generator {
   std::uint64_t reach_ = 1;    // subscribers that each message reaches
   std::uint64_t planned_ = 0;  // messages; with a time limit they are counted when it is over
   std::size_t opened_ = 0, open_limit_ = 0, handshaking_ = 0;
-  std::uint64_t ready_ = 0, acknowledged_ = 0, paced_ = 0;
+  std::uint64_t ready_ = 0, left_ = 0, acknowledged_ = 0, paced_ = 0;
   bool publishing_ = false;
   // A clock is read once in a few turns only: here that costs as much as sending a message.
-  Instant now_{}, began_{}, progressed_{}, told_{}, told_began_{};
+  Instant now_{}, began_{}, progressed_{}, told_{};
+  CpuTime broker_began_, own_began_;
   std::uint64_t turns_ = 0, told_done_ = 0;
   const std::unique_ptr<std::uint8_t[]> input_ = std::make_unique<std::uint8_t[]>(input_bytes);
   mqtt::Incoming incoming_;

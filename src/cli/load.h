@@ -15,16 +15,29 @@
 
 namespace gnomon::cli {
 
+constexpr std::uint64_t topics_max = 10'000'000;
+
 // Who publishes to whom.
 enum class Shape : std::uint8_t {
-  pairs,        // publisher i to subscriber i, on device/i/telemetry
+  pairs,        // publisher i to subscriber i, on device/i/telemetry; with more subscribers than
+                // publishers, each publisher to its share of them in turn
   fanin,        // each publisher on a topic of its own, each subscriber on one wildcard for all
   fanout,       // all publishers and all subscribers on one topic
   connections,  // nobody publishes; each subscriber on a topic of its own
+  retained,     // each message is retained on a topic of its own; subscribers on one wildcard
+};
+
+// When the subscribers are there.
+enum class Presence : std::uint8_t {
+  there,   // all the time
+  away,    // they subscribe and leave before anything is published
+  back,    // as away, and they return when all is published
+  behind,  // they come for the first time when all is published
 };
 
 struct LoadOptions {
   Shape shape = Shape::pairs;
+  Presence presence = Presence::there;
   runtime::Address broker{"127.0.0.1", 1883};  // the host is a literal
   int pid = 0;                                 // of the broker, if its CPU and memory are wanted
   mqtt::Version version = mqtt::Version::v311;
@@ -33,9 +46,11 @@ struct LoadOptions {
   std::size_t payload_bytes = 100;  // at least 16
   // Closed loop: a publisher has at most `window` messages out that have not reached all of their
   // subscribers, so a broker that drops nothing within its own limits delivers them all; with QoS 1
-  // at most `inflight` without a PUBACK.
+  // or 2 at most `inflight` without a PUBACK or PUBCOMP. Who is not there has no window.
   std::uint64_t window = 64, inflight = 64;
-  bool persistent = false;  // subscribers have sessions that outlive them (3.1.1: not clean)
+  // Sessions that outlive the connection (3.1.1: not clean): of the subscribers, and of the
+  // publishers too.
+  bool persistent = false, persistent_publishers = false;
   // How much: so many messages, all publishers together, or else publish for so long.
   std::optional<std::uint64_t> messages;
   std::chrono::milliseconds publish_for{3000};
@@ -46,16 +61,25 @@ struct LoadOptions {
   std::chrono::milliseconds idle_for{5000};  // connections: how long idle CPU is measured
 };
 
+// What a part of a load took.
+struct Spent {
+  Duration took{};
+  CpuTime broker, generator;
+};
+
 // What happened. Sums are over the measured time only; handshakes are before it.
 struct LoadReport {
   LoadOptions options;
   std::uint64_t published = 0, expected = 0, delivered = 0;
   std::uint64_t out_of_order = 0;    // not the publisher's next: lost, repeated or overtaken
-  std::uint64_t unacknowledged = 0;  // QoS 1 publishes without a PUBACK
-  std::uint64_t wrong_acks = 0;      // PUBACKs not in the order of the PUBLISHes
+  std::uint64_t unacknowledged = 0;  // publishes without a PUBACK or PUBCOMP
+  std::uint64_t refused = 0;         // of the acknowledged ones: with a reason that says no
+  std::uint64_t wrong_acks = 0;      // PUBACKs, PUBRECs not in the order of the PUBLISHes
   std::uint32_t closed = 0;          // connections that the broker closed
-  Duration took{};                   // first publish to last delivery
-  CpuTime broker, generator;
+  Spent delivery;  // from the first publish, or from the return of who was not there, to the last
+                   // delivery
+  std::uint64_t stored = 0;  // for who is not there: copies, and what that took
+  Spent storing;
   std::uint64_t resident_peak = 0;  // of the broker, bytes
   Histogram latency;                // with a rate
   // connections
@@ -64,14 +88,14 @@ struct LoadReport {
   std::uint64_t resident_before = 0, resident_after = 0;
 
   [[nodiscard]] bool complete() const {
-    return delivered == expected && out_of_order == 0 && unacknowledged == 0 && wrong_acks == 0 &&
-           closed == 0;
+    return delivered == expected && out_of_order == 0 && unacknowledged == 0 && refused == 0 &&
+           wrong_acks == 0 && closed == 0;
   }
 };
 
 // What the progress line tells, a few times a second.
 struct LoadProgress {
-  const char* doing = "";  // "connecting", "publishing", "draining", "idle"
+  const char* doing = "";  // "connecting", "publishing", "storing", "receiving", "idle"
   Duration elapsed{};      // since this began
   std::uint64_t done = 0;  // connections, or messages delivered
   std::uint64_t per_second = 0;

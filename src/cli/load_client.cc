@@ -1,6 +1,7 @@
 #include "cli/load_client.h"
 
 #include <arpa/inet.h>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <netinet/in.h>
@@ -66,8 +67,7 @@ LoadClient::~LoadClient() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Result<void> LoadClient::open(const Target& target, mqtt::Version version, bool kept) {
-  persistent = kept && !publisher;
+Result<void> LoadClient::open(const Target& target, mqtt::Version version) {
   version_ = version;
   const int family = target.address.ss_family;
   fd_ = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -113,7 +113,7 @@ void LoadClient::say_connect() {
   handshake_->connect(connect, output);
 }
 
-Result<void> LoadClient::on_handshake_bytes(ByteView bytes, mqtt::Incoming& incoming) {
+Result<void> LoadClient::on_handshake_bytes(ByteView& bytes, mqtt::Incoming& incoming) {
   using mqtt::Event;
   for (;;) {
     switch (handshake_->next(bytes, incoming, output)) {
@@ -124,11 +124,14 @@ Result<void> LoadClient::on_handshake_bytes(ByteView bytes, mqtt::Incoming& inco
         if (reason != mqtt::Reason::success)
           return Error{Code::unavailable,
                        "the broker refused the connection: " + std::string(mqtt::describe(reason))};
-        if (publisher) break;
+        if (greeting == Greeting::resume && !incoming.connack.session_present)
+          return Error{Code::unavailable, "the broker has forgotten a session"};
+        if (greeting == Greeting::none || greeting == Greeting::resume) break;
         mqtt::Subscribe subscribe;
         subscribe.packet_id = 1;
         subscribe.entries.push_back({.filter = topic, .qos = qos});
         handshake_->subscribe(subscribe, output);
+        if (greeting == Greeting::ask) break;
         continue;
       }
       case Event::suback: {
@@ -143,9 +146,17 @@ Result<void> LoadClient::on_handshake_bytes(ByteView bytes, mqtt::Incoming& inco
     }
     state = State::ready;
     handshake_.reset();
-    partial.append(bytes);
     return {};
   }
+}
+
+void LoadClient::leave() {
+  constexpr std::array<std::uint8_t, 2> disconnect{0xe0, 0};
+  output.append(disconnect);
+  flush();
+  if (state == State::closed) return;
+  shutdown(fd_, SHUT_WR);
+  state = State::leaving;
 }
 
 void LoadClient::flush() {
@@ -170,26 +181,40 @@ void LoadClient::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
   state = State::closed;
+  want_write_ = false;
   output.clear();
+  partial.clear();
   handshake_.reset();
 }
 
-void LoadClient::prepare(mqtt::Version version, std::uint8_t message_qos,
+void LoadClient::prepare(mqtt::Version version, std::uint8_t message_qos, bool retain,
                          std::size_t payload_bytes) {
   const std::vector<std::uint8_t> payload(payload_bytes, 'x');
   mqtt::Publish publish;
   publish.topic = topic;
   publish.payload = payload;
   publish.qos = message_qos;
+  publish.retain = retain;
   publish.packet_id = message_qos > 0 ? 1 : 0;
   id_at_ = mqtt::append_publish(version, publish, packet_);
   stamp_at_ = packet_.size() - payload_bytes;
+  if (topics > 1) digits_at_ = id_at_ - topic.size() + number_at;  // the id is behind the topic
+}
+
+void write_number(char* at, std::uint64_t number) {
+  for (std::size_t digit = topic_digits; digit-- > 0; number /= 10) {
+    at[digit] = static_cast<char>('0' + number % 10);
+  }
 }
 
 void LoadClient::append_message(Instant now) {
   const Stamp stamp{now.ns, index, static_cast<std::uint32_t>(sent)};
   if (id_at_ != 0)
     mqtt::patch_packet_id(packet_.data() + id_at_, static_cast<std::uint16_t>(sent % 65535 + 1));
+  if (topics > 1) {
+    write_number(reinterpret_cast<char*>(packet_.data()) + digits_at_,
+                 index + stride * (sent % topics));
+  }
   std::memcpy(packet_.data() + stamp_at_, &stamp, sizeof stamp);
   output.append(packet_.view());
   ++sent;

@@ -26,44 +26,65 @@ struct Target {
 // are only cut (frames.h), so that the generator costs less than any broker.
 class LoadClient {
  public:
-  enum class State : std::uint8_t { idle, connecting, handshake, ready, closed };
+  enum class State : std::uint8_t { idle, connecting, handshake, ready, leaving, closed };
+  // What it does after CONNACK.
+  enum class Greeting : std::uint8_t {
+    none,       // is ready at once
+    subscribe,  // is ready when its subscription is granted
+    ask,        // subscribes, and is ready at once: messages may come before the SUBACK
+    resume,     // is ready at once, unless the broker does not know its session
+  };
 
   explicit LoadClient(int epoll) : epoll_(epoll) {}
   ~LoadClient();
   LoadClient(const LoadClient&) = delete;
   LoadClient& operator=(const LoadClient&) = delete;
 
-  // Starts to connect. `persistent`: its session, if it subscribes, outlives it. Errors:
-  // unavailable, with the system's reason.
-  Result<void> open(const Target& target, mqtt::Version version, bool persistent);
+  // Starts to connect, for the first time or when closed. Errors: unavailable, with the system's
+  // reason.
+  Result<void> open(const Target& target, mqtt::Version version);
   // The socket can be written. Errors: unavailable (the connection was refused).
   Result<void> on_writable();
-  // Handshake only: takes what was received. Errors: unavailable (the broker refused).
-  Result<void> on_handshake_bytes(ByteView bytes, mqtt::Incoming& incoming);
+  // Handshake only: takes what was received, as far as it belongs to the handshake. Errors:
+  // unavailable (the broker refused).
+  Result<void> on_handshake_bytes(ByteView& bytes, mqtt::Incoming& incoming);
+  // Sends DISCONNECT; the broker closes when it has taken it.
+  void leave();
 
   // Writes the output as far as the socket takes it; closes on failure.
   void flush();
   void close();
 
   // Makes the PUBLISH that append_message() copies.
-  void prepare(mqtt::Version version, std::uint8_t message_qos, std::size_t payload_bytes);
+  void prepare(mqtt::Version version, std::uint8_t message_qos, bool retain,
+               std::size_t payload_bytes);
   void append_message(Instant now);
   [[nodiscard]] std::size_t message_bytes() const { return packet_.size(); }
 
   State state = State::idle;
   bool publisher = false;
-  bool persistent = false;
+  bool persistent = false;  // its session outlives its connection
+  bool leaves = false;      // as soon as it is ready
   bool queued = false;      // in the generator's list of those that may publish
   std::uint32_t index = 0;  // among the publishers, or among the subscribers
   std::string topic;        // or filter
   std::uint8_t qos = 0;     // to subscribe with
-  Buffer partial;           // an unfinished packet
+  Greeting greeting = Greeting::none;
+  Buffer partial;  // an unfinished packet
   Buffer output;
   // publisher
   std::uint64_t sent = 0, acknowledged = 0, quota = 0;
+  std::uint64_t received = 0;   // PUBRECs
   std::uint64_t delivered = 0;  // to all subscribers together
-  // subscriber: the sequence number due next, by publisher; a single one if it hears only one
+  // It publishes on so many topics in turn: the number in `topic`, topic_digits from `number_at`
+  // on, is index, index + stride, …
+  std::uint32_t topics = 1, stride = 1;
+  std::size_t number_at = 0;
+  // subscriber: the sequence number due next, by publisher; a single one if it hears only one, of
+  // whose messages each `step`-th comes here
   std::vector<std::uint32_t> next;
+  std::uint32_t step = 1;
+  std::vector<bool> seen;  // retained messages, by the number of their topic
 
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] bool blocked() const { return want_write_; }
@@ -78,8 +99,13 @@ class LoadClient {
   std::unique_ptr<mqtt::Connection> handshake_;
   mqtt::Version version_ = mqtt::Version::v311;
   Buffer packet_;
-  std::size_t id_at_ = 0, stamp_at_ = 0;
+  std::size_t id_at_ = 0, digits_at_ = 0, stamp_at_ = 0;
 };
+
+// How topics are numbered that a publisher uses in turn.
+constexpr std::size_t topic_digits = 7;
+static_assert(topics_max == 10'000'000);
+void write_number(char* at, std::uint64_t number);  // so many digits
 
 // What a publisher writes at the start of each payload, in the machine's own byte order.
 struct Stamp {

@@ -34,26 +34,40 @@ void add_connections(const LoadReport& report, std::vector<Figure>& figures) {
                      100 * seconds(report.idle_cpu.total()) / seconds(report.options.idle_for), 2});
 }
 
-void add_messages(const LoadReport& report, std::vector<Figure>& figures) {
-  const std::uint64_t delivered = report.delivered;
-  figures.push_back({"published", "published", number(report.published), 0});
-  figures.push_back({"delivered", "delivered", number(delivered), 0});
-  figures.push_back({"lost", "lost", number(report.expected) - number(delivered), 0});
+// What a message cost the broker, and this generator.
+void add_cost(const LoadReport& report, const Spent& spent, std::uint64_t count,
+              std::vector<Figure>& figures) {
+  const auto us = [&](Duration time) { return per(seconds(time) * 1e6, count); };
+  figures.push_back(
+      {"generator_cpu_us", "generator CPU per message, µs", us(spent.generator.total()), 3});
+  if (report.options.pid == 0) return;
+  figures.push_back({"cpu_us", "broker CPU per message, µs", us(spent.broker.total()), 3});
+  figures.push_back({"user_us", "  of it user, µs", us(spent.broker.user), 3});
+}
+
+void add_stored(const LoadReport& report, std::vector<Figure>& figures) {
+  const Spent& spent = report.storing;
+  const double took = seconds(spent.took);
+  figures.push_back({"stored", "stored", number(report.stored), 0});
+  figures.push_back({"storing_s", "storing, s", took, 3});
+  figures.push_back({"stored_per_s", "stored/s", number(report.stored) / took, 0});
+  if (report.options.pid == 0) return;
+  figures.push_back({"store_cpu_us", "broker CPU per stored message, µs",
+                     per(seconds(spent.broker.total()) * 1e6, report.stored), 3});
+}
+
+void add_faults(const LoadReport& report, std::vector<Figure>& figures) {
+  const double lost = number(report.expected) - number(report.delivered);
+  figures.push_back({"lost", "lost", lost, 0});
   figures.push_back({"out_of_order", "out of order", number(report.out_of_order), 0});
   figures.push_back({"unacknowledged", "unacknowledged", number(report.unacknowledged), 0});
-  figures.push_back({"wrong_acks", "PUBACKs out of order", number(report.wrong_acks), 0});
+  figures.push_back({"refused", "refused by the broker", number(report.refused), 0});
+  figures.push_back(
+      {"wrong_acks", "PUBACKs or PUBRECs out of order", number(report.wrong_acks), 0});
   figures.push_back({"closed", "connections closed by the broker", number(report.closed), 0});
-  figures.push_back({"messages_per_s", "messages/s", number(delivered) / seconds(report.took), 0});
-  figures.push_back({"generator_cpu_us", "generator CPU per message, µs",
-                     per(seconds(report.generator.total()) * 1e6, delivered), 3});
-  if (report.options.pid != 0) {
-    figures.push_back({"cpu_us", "broker CPU per message, µs",
-                       per(seconds(report.broker.total()) * 1e6, delivered), 3});
-    figures.push_back(
-        {"user_us", "  of it user, µs", per(seconds(report.broker.user) * 1e6, delivered), 3});
-    figures.push_back({"resident_peak", "resident peak, bytes", number(report.resident_peak), 0});
-  }
-  if (!report.options.rate) return;
+}
+
+void add_latency(const LoadReport& report, std::vector<Figure>& figures) {
   const auto us = [&](double fraction) {
     return seconds(report.latency.percentile(fraction)) * 1e6;
   };
@@ -62,6 +76,23 @@ void add_messages(const LoadReport& report, std::vector<Figure>& figures) {
   figures.push_back({"p99_us", "latency p99, µs", us(0.99), 0});
   figures.push_back({"p999_us", "latency p99.9, µs", us(0.999), 0});
   figures.push_back({"max_us", "latency max, µs", seconds(report.latency.most()) * 1e6, 0});
+}
+
+void add_messages(const LoadReport& report, std::vector<Figure>& figures) {
+  const Presence presence = report.options.presence;
+  figures.push_back({"published", "published", number(report.published), 0});
+  if (presence != Presence::there) add_stored(report, figures);
+  if (presence != Presence::away) {
+    const double took = seconds(report.delivery.took);
+    figures.push_back({"delivered", "delivered", number(report.delivered), 0});
+    figures.push_back({"delivering_s", "delivering, s", took, 3});
+    figures.push_back({"messages_per_s", "messages/s", number(report.delivered) / took, 0});
+    add_cost(report, report.delivery, report.delivered, figures);
+  }
+  add_faults(report, figures);
+  if (report.options.pid != 0)
+    figures.push_back({"resident_peak", "resident peak, bytes", number(report.resident_peak), 0});
+  if (report.options.rate) add_latency(report, figures);
 }
 
 std::vector<Figure> figures_of(const LoadReport& report) {

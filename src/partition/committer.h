@@ -37,6 +37,11 @@ class Committer {
   // The sequence of the last batch.
   [[nodiscard]] store::Sequence applied() const { return applied_; }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+  // What must be durable for all outcomes to leave; less than applied() when nothing waits for the
+  // last batches. 0: nothing waits.
+  [[nodiscard]] store::Sequence waits_for() const {
+    return waiting_.empty() ? 0 : waiting_.back().sequence;
+  }
 
  private:
   struct Waiting {

@@ -100,6 +100,22 @@ TEST_CASE("an outcome without a write of its own still waits for the writes befo
   CHECK(ready == Outcomes{7});
 }
 
+TEST_CASE("what nobody waits for need not become durable") {
+  SlowStore store;
+  Committer<int> committer(store);
+  Outcomes ready, failed;
+  CHECK(committer.waits_for() == 0);
+  committer.batch().operations.emplace_back(store::Put{"a", "1"});
+  committer.after(1);
+  CHECK(committer.commit(ready, failed).ok());
+  committer.batch().operations.emplace_back(store::Erase{"b"});
+  CHECK(committer.commit(ready, failed).ok());
+  CHECK(committer.applied() == 2);
+  CHECK(committer.waits_for() == 1);
+  committer.durable(1, ready);
+  CHECK(committer.waits_for() == 0);
+}
+
 TEST_CASE("when the store refuses, the outcomes of that turn fail and earlier ones do not") {
   SlowStore store;
   Committer<int> committer(store);
