@@ -50,6 +50,7 @@ constexpr std::uint32_t session_expiry_max_seconds = 7 * 24 * 3600;  // AWS: 1 h
 constexpr std::uint32_t session_expiry_never = UINT32_MAX;  // MQTT 5 §3.1.2.11.2; AWS: not allowed
 constexpr std::chrono::seconds will_grace{30};  // after a restart, for the client to return; AWS: –
 constexpr int expiries_per_turn = 64;           // sessions and wills; AWS: –
+constexpr int filters_dropped_per_turn = 2048;  // of sessions that have ended; AWS: –
 
 // ---- one member of a share group
 constexpr int share_window = 256;                    // given to it, not acknowledged; AWS: –

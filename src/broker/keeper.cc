@@ -54,6 +54,7 @@ void Keeper::erase(std::string key) {
 // ---- turns
 
 void Keeper::commit() {
+  drop_filters();
   if (!committer_.idle()) {
     auto committed = committer_.commit(ready_, failed_);
     if (!committed) {
@@ -245,7 +246,7 @@ void Keeper::match(Route& route) {
             std::uint32_t first_identifier) {
           if ((subscriber & group_bit) != 0) {
             route.groups.push_back(subscriber & ~group_bit);
-          } else {
+          } else if (sessions_[subscriber]->number != 0) {  // else it has ended
             route.kept.push_back({subscriber, first_identifier, all, own});
           }
         });

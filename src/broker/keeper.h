@@ -161,9 +161,12 @@ class Keeper {
   // until idle().
   void commit();
   [[nodiscard]] bool idle() const { return committer_.idle(); }
-  // The store has become durable further than anybody has looked, and somebody waits for it. Asked
-  // before the loop sleeps: the syncer's wake may have come while the turn was on its way.
-  [[nodiscard]] bool has_news() const { return waits() && store_.durable() > looked_; }
+  // The store has become durable further than anybody has looked, and somebody waits for it; or
+  // commit() has left something for the next turn. Asked before the loop sleeps: the syncer's wake
+  // may have come while the turn was on its way.
+  [[nodiscard]] bool has_news() const {
+    return !ended_.empty() || (waits() && store_.durable() > looked_);
+  }
   // Expires sessions and publishes wills that are due. The next time there is something, or 0.
   void expire();
   // When expire() has something to do; 0: nothing in sight.
@@ -216,6 +219,11 @@ class Keeper {
     std::unique_ptr<FromGroups> from_groups;  // null: nothing
     std::vector<std::uint16_t> received;  // packet ids of QoS 2 PUBLISHes from the client, sorted
     Outgoing out;
+  };
+  // A session that has ended, while its place and its filters are still in the index.
+  struct Ended {
+    std::uint32_t session;
+    std::vector<Subscribed> filters;
   };
   struct Purge {
     records::Table table;
@@ -286,6 +294,7 @@ class Keeper {
   Session& make_session(const Claim& claim, partition::SlotId slot);
   void write_session(const Session& session);
   void end_session(Session& session);
+  void drop_filters();
   void leave_will(const Claim& claim, const Grant& grant);
   void will_of(const std::string& client_id, const Release& release, std::uint32_t expiry);
   void publish_will(const std::string& client_id, const records::Will& will);
@@ -359,6 +368,7 @@ class Keeper {
   std::array<std::unique_ptr<Slot>, partition::slots> slots_;
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::uint32_t> free_sessions_;
+  std::deque<Ended> ended_;
   std::unordered_map<std::string, std::uint32_t> by_client_;
   topic::SubscriptionIndex index_;
   std::vector<std::string> loaded_filters_;

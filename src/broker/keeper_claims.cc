@@ -14,6 +14,10 @@ using partition::SlotId;
 using records::Table;
 
 namespace {
+// Of a session with more, the subscriptions are erased from the store as a range: 100,000 one by
+// one hold the thread for a third of a second. Not of all, as each range makes reading slower.
+constexpr std::size_t erased_singly_max = 64;
+
 SlotId slot_of_client(const std::string& client_id) {
   return partition::slot_of(partition::KeyKind::client_id, client_id);
 }
@@ -156,14 +160,21 @@ void Keeper::write_session(const Session& session) {
           .write());
 }
 
-// First the id goes, with the rest that is small; its queue follows in slices.
+// First the id goes, with the rest that is small; its queue and its place in the index follow in
+// slices.
 void Keeper::end_session(Session& session) {
   const std::uint32_t index = by_client_.at(session.client_id);
   erase(records::key(Table::session, session.slot, session.client_id));
-  for (const Subscribed& each : session.filters) {
-    const std::string text(topic::SubscriptionIndex::text(*each.filter));
-    erase(records::key(Table::subscription, session.slot, session.number, text));
-    if (index_.remove(*each.filter, index).last_subscriber) host_.interest_changed(text, false);
+  const bool as_range = session.filters.size() > erased_singly_max;
+  if (as_range) {
+    std::string begin = records::key(Table::subscription, session.slot, session.number);
+    std::string end = records::behind(begin);
+    committer_.batch().operations.emplace_back(store::EraseRange{std::move(begin), std::move(end)});
+  } else {
+    for (const Subscribed& each : session.filters) {
+      erase(records::key(Table::subscription, session.slot, session.number,
+                         topic::SubscriptionIndex::text(*each.filter)));
+    }
   }
   if (!session.filters.empty()) host_.changed();
   for (const std::uint16_t packet_id : session.received) {
@@ -184,8 +195,22 @@ void Keeper::end_session(Session& session) {
     wills_.erase(will);
   }
   by_client_.erase(session.client_id);
+  ended_.push_back({index, std::move(session.filters)});
   session = Session();
-  free_sessions_.push_back(index);
+}
+
+// Its place is not given out again before it is out of the index.
+void Keeper::drop_filters() {
+  for (int most = limits::filters_dropped_per_turn; !ended_.empty(); ended_.pop_front()) {
+    auto& [index, filters] = ended_.front();
+    for (; !filters.empty(); filters.pop_back()) {
+      if (most-- == 0) return;
+      const std::string text(topic::SubscriptionIndex::text(*filters.back().filter));
+      if (!index_.remove(*filters.back().filter, index).last_subscriber) continue;
+      host_.interest_changed(text, false);
+    }
+    free_sessions_.push_back(index);
+  }
 }
 
 // ---- wills
