@@ -147,7 +147,9 @@ Result<void> Keeper::load_slot(SlotId id) {
   });
   if (!walked) return walked;
 
-  walked = walk(store_, Table::received, id, [&](std::string_view rest, std::string_view) {
+  walked = walk(store_, Table::received, id, [&](std::string_view rest, std::string_view value) {
+    std::uint64_t sequence = 0;
+    if (!records::read_number(value, sequence)) return false;
     std::string_view numbers = rest;
     Session* session = session_of(numbers);
     const auto packet_id = static_cast<std::uint16_t>(records::take_number(numbers));

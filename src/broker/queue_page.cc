@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "message/message.h"
 
 namespace gnomon::broker {
 
@@ -10,18 +11,22 @@ using records::Table;
 
 namespace {
 
-// Fetches the shared bodies of the page's entries. False: one is missing.
+// Fetches the shared bodies of the page's entries. False: one is missing, or not all are messages.
 bool fetch_bodies(const store::Store& store, partition::SlotId slot, Page& page) {
   std::uint64_t last = 0;
   std::string body;
   for (Page::Entry& found : page.entries) {
     records::Entry entry;
     if (!entry.read(found.value)) return false;
-    if (entry.body == 0) continue;
+    if (entry.body == 0) {
+      if (!entry.released && !message::decode(as_bytes(entry.message))) return false;
+      continue;
+    }
     if (entry.body != last) {
       auto value = store.get(records::key(Table::body, slot, entry.body));
       if (!value || !*value) return false;
       body = std::move(**value);
+      if (!message::decode(as_bytes(body))) return false;
       last = entry.body;
     }
     found.body = body;

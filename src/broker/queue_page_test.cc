@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "broker/records.h"
+#include "message/message.h"
 #include "store/memory.h"
 
 namespace gnomon::broker {
@@ -15,12 +16,22 @@ using records::Table;
 const SlotId slot(9);
 constexpr std::uint64_t session = 77;
 
+std::string encoded(const std::string& payload) {
+  message::Message message;
+  message.topic = "t";
+  message.payload = as_bytes(payload);
+  Buffer buffer;
+  message::encode(message, buffer);
+  return std::string(as_text(buffer.view()));
+}
+
 class Queue {
  public:
-  void put(std::uint64_t sequence, const std::string& message, std::uint64_t body = 0,
+  void put(std::uint64_t sequence, const std::string& payload, std::uint64_t body = 0,
            std::uint64_t number = session, SlotId in = slot) {
     records::Entry entry;
     entry.body = body;
+    const std::string message = body == 0 ? encoded(payload) : std::string();
     entry.message = message;
     write(records::key(Table::queue, in, number, sequence), entry.write());
   }
@@ -42,7 +53,10 @@ class Queue {
 std::string text(const Page::Entry& found) {
   records::Entry entry;
   REQUIRE(entry.read(found.value));
-  return std::string(entry.body == 0 ? entry.message : std::string_view(found.body));
+  const auto decoded =
+      message::decode(as_bytes(entry.body == 0 ? entry.message : std::string_view(found.body)));
+  REQUIRE(decoded.ok());
+  return std::string(as_text(decoded->message.payload));
 }
 
 TEST_CASE("a page holds what is asked for, of this session and no other, in order") {
@@ -75,8 +89,8 @@ TEST_CASE("shared bodies come with their entries, unless they are not wanted") {
   queue.put(2, {}, 40);
   queue.put(3, {}, 40);
   queue.put(4, {}, 41);
-  queue.write(records::key(Table::body, slot, 40), "forty");
-  queue.write(records::key(Table::body, slot, 41), "forty-one");
+  queue.write(records::key(Table::body, slot, 40), encoded("forty"));
+  queue.write(records::key(Table::body, slot, 41), encoded("forty-one"));
   Page page = queue.read(1, 10);
   REQUIRE(page.entries.size() == 4);
   CHECK_FALSE(page.damaged);
@@ -89,7 +103,7 @@ TEST_CASE("shared bodies come with their entries, unless they are not wanted") {
   CHECK(page.entries[1].body.empty());
 }
 
-TEST_CASE("a body that is missing, or what is no entry, is damage") {
+TEST_CASE("a body that is missing, and what is no entry or no message, is damage") {
   Queue queue;
   queue.put(1, {}, 40);
   CHECK(queue.read(1, 2).damaged);
@@ -97,6 +111,18 @@ TEST_CASE("a body that is missing, or what is no entry, is damage") {
   Queue other;
   other.write(records::key(Table::queue, slot, session, 1), "nonsense");
   CHECK(other.read(1, 2).damaged);
+  std::string newer = encoded("x");
+  newer[0] = static_cast<char>(newer[0] + 1);  // its version
+  queue.write(records::key(Table::body, slot, 40), newer);
+  CHECK(queue.read(1, 2).damaged);
+  records::Entry entry;
+  entry.message = newer;
+  other.write(records::key(Table::queue, slot, session, 1), entry.write());
+  CHECK(other.read(1, 2).damaged);
+  entry.released = true;
+  entry.message = {};
+  other.write(records::key(Table::queue, slot, session, 1), entry.write());
+  CHECK_FALSE(other.read(1, 2).damaged);
 }
 
 TEST_CASE("a page ends by bytes or by count, and the next one goes on behind it") {

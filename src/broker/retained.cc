@@ -1,6 +1,7 @@
 #include "broker/retained.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/limits.h"
 #include "broker/records.h"
@@ -24,11 +25,19 @@ std::string_view fixed_part(std::string_view filter) {
   return fixed;
 }
 
-void take(RetainedPage& page, std::string_view value, std::size_t& bytes) {
+// False: the value is no retained message.
+bool take(RetainedPage& page, std::string_view value, std::size_t& bytes) {
   records::Retained record;
-  if (!record.read(value)) return;
+  if (!record.read(value) || !message::decode(as_bytes(record.message))) return false;
   page.entries.push_back({page.filter, record.run, std::string(record.message)});
   bytes += value.size();
+  return true;
+}
+
+Error damaged(std::string_view topic) {
+  return {Code::unavailable,
+          "the store holds a damaged record of what is retained under the topic '" +
+              std::string(topic) + "'; restore a backup (gnomon restore)"};
 }
 
 Result<void> read_exact(const store::Store& store, const std::string& filter, int owner, int owners,
@@ -37,7 +46,7 @@ Result<void> read_exact(const store::Store& store, const std::string& filter, in
   if (partition::thread_of(id, owners) != owner) return {};
   auto value = store.get(records::key(Table::retained, id, filter));
   if (!value) return value.error();
-  if (*value) take(page, **value, bytes);
+  if (*value && !take(page, **value, bytes)) return damaged(filter);
   return {};
 }
 
@@ -50,13 +59,19 @@ Result<void> read_wildcard(const store::Store& store, const std::string& filter,
         records::key(Table::retained, SlotId(static_cast<std::uint8_t>(page.slot)), fixed);
     const std::string begin = page.after.empty() ? prefix : page.after + '\0';
     page.after.clear();
+    std::optional<Error> wrong;
     auto scanned = store.scan(
         begin, records::behind(prefix), [&](std::string_view key, std::string_view value) {
-          if (topic::matches(filter, records::rest(key))) take(page, value, bytes);
+          const std::string_view topic = records::rest(key);
+          if (topic::matches(filter, topic) && !take(page, value, bytes)) {
+            wrong = damaged(topic);
+            return false;
+          }
           if (bytes < limits::page_bytes && ++looked_at < limits::retained_per_scan) return true;
           page.after = key;
           return false;
         });
+    if (wrong) return *wrong;
     if (!scanned || !page.after.empty()) return scanned;
   }
   return {};

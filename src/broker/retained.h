@@ -16,7 +16,7 @@ namespace gnomon::broker {
 
 // Appends to `page` what is retained in the slots of keeper `owner` (of `owners`) under topics that
 // match the request's filters, at most a page of it. For the pool: it may wait for the disk.
-// Errors: the store's.
+// Errors: the store's; unavailable, with the topic (a record is damaged).
 Result<void> read_retained(const store::Store& store, const RetainedRequest& request, int owner,
                            int owners, RetainedPage& page);
 
