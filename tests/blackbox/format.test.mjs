@@ -223,6 +223,33 @@ function checkFormat(format, expected, shards) {
     assert.equal(ended.connack.sessionPresent, false);
   });
 
+  it('share groups: their queues, and what was lent and given', async () => {
+    const first = await back('share-a');
+    const got = await first.messages(6);
+    const of = (qos) => numbered(6).filter((text) => Number(text) % 2 === qos - 1);
+    for (const qos of [1, 2]) {
+      assert.deepEqual(texts(got.filter((message) => message.qos === qos)), of(qos));
+    }
+    assert.ok(got.every(({ props }) => props.subscriptionId[0] === 5));
+    await goodbye(first);
+    await goodbye(await back('share-b', 4));
+    const lent = await back('share-c');
+    const rest = await lent.messages(3);
+    assert.deepEqual(rest.map(({ text, qos }) => [text, qos]).sort(), [['0', 1], ['1', 2], ['2', 1]]);
+    assert.equal(rest.find(({ text }) => text === '1').dup, true);
+    await goodbye(lent);
+    const given = await back('share-d');
+    assert.deepEqual((await given.messages(1)).map(({ text, qos }) => [text, qos]), [['given', 2]]);
+    await goodbye(given);
+    // They go on as groups: one of two gets it.
+    const [a, b] = [await back('share-a'), await back('share-b', 4)];
+    await publish('shared/new', 'one');
+    await publish('shared/new', 'two');
+    const both = [await a.message(), await b.message()];
+    assert.deepEqual(texts(both).sort(), ['one', 'two']);
+    for (const raw of [a, b]) await goodbye(raw);
+  });
+
   it('QoS 2 of a publisher: what was received is not taken twice', async () => {
     const raw = await back('sender');
     for (const packetId of [7, 9]) {  // the server has them: no PUBREL came
@@ -243,6 +270,7 @@ function checkFormat(format, expected, shards) {
     assert.equal((await server.metrics()).gnomon_queued_messages, 0);
     for (const [id, v] of [['watcher', 5], ['queue', 5], ['queue-old', 4], ['js', 5], ['flight', 5],
       ['flight-old', 4], ['options', 5], ['sender', 5], ['receiver', 5],
+      ['share-a', 5], ['share-b', 4], ['share-c', 5], ['share-d', 5],
       ...expected.bodies.map((body) => [body, 5])]) {
       await goodbye(await back(id, v));
     }
