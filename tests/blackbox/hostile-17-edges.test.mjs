@@ -23,7 +23,10 @@ async function works(server) {
 describe('row 17: settings at their edges', { concurrency: 3 }, () => {
   const good = { GNOMON_THREADS_SHARDS: ['0', '1', '32'], GNOMON_THREADS_PARTITIONS: ['0'],
     GNOMON_DRAIN_MS: ['0', '1', '600000'], GNOMON_LOG_LEVEL: ['debug', 'off'],
-    GNOMON_LOCAL: ['true'] };
+    GNOMON_LOCAL: ['true'], GNOMON_STORE_MEMORY: ['16777216'], GNOMON_DISK_RESERVE: ['0', 'auto'],
+    GNOMON_SESSION_EXPIRY_MAX: ['0', '1', '4294967295'], GNOMON_WILL_GRACE: ['0', '86400'],
+    GNOMON_SESSION_MESSAGES_MAX: ['1', '1099511627776'],
+    GNOMON_SESSION_BYTES_MAX: ['1', '1125899906842624'] };
   for (const [name, values] of Object.entries(good)) {
     for (const value of values) {
       it(`${name}=${value} works`, async () => {
@@ -34,7 +37,11 @@ describe('row 17: settings at their edges', { concurrency: 3 }, () => {
 
   const bad = { GNOMON_THREADS_SHARDS: ['-1', '65', '99999999999999999999', '1.5', ' 1', '0x2', '1e3'],
     GNOMON_THREADS_PARTITIONS: ['-1', '1'], GNOMON_DRAIN_MS: ['-1', '600001', 'nan'],
-    GNOMON_LOG_LEVEL: ['loud'], GNOMON_LOCAL: ['maybe', '2'],
+    GNOMON_STORE_MEMORY: ['0', '16777215', '1099511627777'], GNOMON_DISK_RESERVE: ['-1', '5%', '1GiB'],
+    GNOMON_SESSION_EXPIRY_MAX: ['-1', '4294967296', 'never'], GNOMON_WILL_GRACE: ['-1', '86401'],
+    GNOMON_SESSION_MESSAGES_MAX: ['0', '1099511627777'],
+    GNOMON_SESSION_BYTES_MAX: ['0', '1125899906842625'], GNOMON_LOG_LEVEL: ['loud'],
+    GNOMON_LOCAL: ['maybe', '2'],
     GNOMON_LISTEN_ADMIN: ['127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1', ':', '127.0.0.1:',
       '127.0.0.1:0x50', '999.0.0.1:0', '[::1:0'], GNOMON_COMPAT: ['AWS'] };
   for (const [name, values] of Object.entries(bad)) {
