@@ -125,7 +125,7 @@ TEST_CASE("the end of a session with many subscriptions, in slices") {
     Kept kept(count);
     CHECK(kept.receivers(count - 1) == 1);
     CHECK(kept.records() == static_cast<std::size_t>(count));
-    kept.host.now = kept.host.now + std::chrono::seconds(10);
+    kept.host.time = kept.host.time + std::chrono::seconds(10);
     kept.keeper.expire();
     CHECK(kept.keeper.sessions() == 0);
     CHECK(kept.receivers(0) == 0);

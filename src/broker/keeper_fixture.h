@@ -34,9 +34,10 @@ class Host final : public KeeperHost {
   void read_retained(const RetainedRequest&) override {}
   void request_sync() override {}
   void broken(const Error&) override {}
-  [[nodiscard]] WallTime wall_now() const override { return now; }
+  [[nodiscard]] WallTime wall_now() const override { return time; }
+  [[nodiscard]] Instant now() const override { return {}; }
 
-  WallTime now{1'700'000'000'000};
+  WallTime time{1'700'000'000'000};
   int interest = 0;
   std::uint32_t granted = 0;
   Generation generation = 0;

@@ -143,7 +143,7 @@ describe('starting', { concurrency: 4 }, () => {
   });
 
   it('what is not built yet is refused, not ignored', async () => {
-    const cases = [['--compat', 'aws'], ['--listen-mqtts', '127.0.0.1:0'],
+    const cases = [['--listen-mqtts', '127.0.0.1:0'],
       ['--listen-https', '127.0.0.1:0'], ['--listen-http', '127.0.0.1:0']];
     for (const [flag, value] of cases) {
       const ended = await run(['serve', '--listen-mqtt', '127.0.0.1:0', flag, value]);
