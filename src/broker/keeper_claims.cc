@@ -73,9 +73,11 @@ void Keeper::grant(Claim& claim, Grant grant) {
     end_session(*session);
     session = nullptr;
   }
-  // Nothing that must survive can be promised while the disk is full.
+  // Nothing new that must survive can be promised while the disk is full. A session that is there
+  // may be taken up: to empty its queue makes room.
   const bool wants_store = claim.expiry_seconds > 0 || !claim.will.empty();
-  if (wants_store && !store_.accepting()) {
+  const bool adds = (claim.expiry_seconds > 0 && session == nullptr) || !claim.will.empty();
+  if (adds && !store_.accepting()) {
     host_.send(grant.connection.shard, Deny{grant.connection, mqtt::Reason::quota_exceeded});
     slot(id).home.release(claim.client_id, grant.connection, effects_);
     return claim_effects(claim.client_id, nullptr);

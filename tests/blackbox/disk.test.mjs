@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import * as codec from '../harness/codec.mjs';
 import { startRecorded } from '../harness/crash.mjs';
 import { numbers } from '../harness/hostile.mjs';
 import { Raw, within } from '../harness/raw.mjs';
@@ -100,6 +101,62 @@ describe('little free space', { timeout: 240_000 }, () => {
       assert.equal((await raw.message()).text, 'old');
       assert.equal((await raw.published('kept/a', 'again')).code, 0);
       assert.equal((await raw.message()).text, 'again');
+    }));
+
+  it('below the reserve: sessions come back and are emptied, and nothing new is promised', () =>
+    withServer(async (server) => {
+      const ids = { 4: unique('old'), 5: unique('new') };
+      const come = async (v, options = {}) =>
+        (await Raw.open(server.port, { v })).connect({ id: ids[v], ...staying(v), ...options });
+      for (const v of [4, 5]) {
+        const raw = await come(v);
+        await raw.subscribe([{ filter: 'kept', qos: 2 }, { filter: 'other', qos: 1 }]);
+        await raw.goodbye();
+      }
+      const first = await client(server, 5);
+      for (let n = 0; n < 10; ++n) await first.published('kept', `${n}`, { qos: 1 + n % 2 });
+      const reserve = String(2 * freeBytes(server.folder) + MiB);
+      await server.restart('SIGTERM', { env: { GNOMON_DISK_RESERVE: reserve } });
+
+      // To empty its queue is what helps.
+      for (const v of [4, 5]) {
+        const raw = await come(v);
+        assert.equal(raw.connack.sessionPresent, true);
+        assert.deepEqual(texts(await raw.messages(10)), numbered(10));
+        await raw.fence();
+        assert.deepEqual(await raw.subscribe({ filter: 'new', qos: 1 }), [v === 5 ? 0x97 : 0x80]);
+        await raw.unsubscribe('other');
+        raw.publish('kept', 'refused', { qos: 2, packetId: 7 });
+        if (v === 5) {
+          await raw.expect('pubrec', { packetId: 7, code: 0x97 });
+          await raw.goodbye();
+        } else {
+          await raw.expectClose();
+        }
+      }
+      assert.equal((await server.metrics()).gnomon_queued_messages, 0);
+      const will = { topic: 'kept', payload: 'will', qos: 1 };
+      for (const v of [4, 5]) {
+        for (const options of [{ id: unique('x'), ...staying(v) }, { id: unique('x'), will },
+          { id: ids[v], ...staying(v), will }]) {
+          const raw = await Raw.open(server.port, { v });
+          raw.send(codec.connect({ v, ...options }));
+          await raw.expect('connack', { sessionPresent: false, code: v === 5 ? 0x97 : 3 });
+          await raw.close();
+        }
+      }
+      await server.restart();
+      const raws = [await come(4), await come(5)];
+      for (const raw of raws) {
+        assert.equal(raw.connack.sessionPresent, true);
+        await raw.expectNothing();
+      }
+      const publisher = await client(server, 5);
+      for (const topic of ['new', 'other', 'kept']) await publisher.published(topic, topic);
+      for (const raw of raws) {
+        assert.equal((await raw.message()).text, 'kept');
+        await raw.expectNothing();
+      }
     }));
 
   it('a filesystem that fills and is freed again', async (t) => {
