@@ -47,9 +47,15 @@ class Health final : public rocksdb::EventListener {
   explicit Health(std::string folder) : folder_(std::move(folder)) {}
 
   [[nodiscard]] bool broken() const { return broken_.load(std::memory_order_acquire); }
+  // A writer may hear of a failed sync before the syncer does, and is told no more than this.
+  static std::string reason_of(const rocksdb::Status& status) {
+    std::string text = status.ToString();
+    if (text.find("Writer has previous error") == std::string::npos) return text;
+    return text + " (a write or sync of its log failed just before)";
+  }
   void breaks(const rocksdb::Status& status) {
     why_.with([&](std::string& why) {
-      if (why.empty()) why = status.ToString();
+      if (why.empty()) why = reason_of(status);
     });
     broken_.store(true, std::memory_order_release);
   }
