@@ -62,6 +62,10 @@ class ThreadSyncer final : public Syncer {
   const MonotonicClock& clock_;
   const std::function<void(const Error&)> on_broken_;
   std::thread thread_;
+  // The thread's: the last request came soon after the sync before it; how much the last sync made
+  // durable.
+  bool rhythm_ = false;
+  store::Sequence covered_ = 0;
 
   // A bit for each loop that waits. Whoever sets the first wakes the thread; the others need no
   // lock.
