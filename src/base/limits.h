@@ -84,7 +84,7 @@ constexpr std::size_t certificate_der_bytes_max = 48 * KiB;  // what such a text
 constexpr std::size_t certificate_chain_max = 10;            // in one text or file; AWS: –
 constexpr std::size_t pem_text_bytes_max = 256 * KiB;        // of a chain, or with a key; AWS: –
 constexpr int rsa_bits_least = 2048, rsa_bits_max = 8192;    // AWS: at least 2,048
-constexpr std::size_t server_names_max = 100;                // in the server's certificate; AWS: –
+constexpr std::size_t server_names_max = 100;  // in the server's certificate; AWS: –
 
 // ---- will
 constexpr std::size_t will_payload_bytes_max = 65535;  // MQTT 5 §3.1.3.4: two-byte length

@@ -132,8 +132,8 @@ std::string PublicKey::text() const {
       break;
   }
   const char* name = EVP_PKEY_get0_type_name(state_->key.get());
-  return std::string(name == nullptr ? "unknown" : name) + " with " +
-         std::to_string(state_->bits) + " bits";
+  return std::string(name == nullptr ? "unknown" : name) + " with " + std::to_string(state_->bits) +
+         " bits";
 }
 
 Result<void> PublicKey::check() const {
