@@ -157,13 +157,13 @@ bool read_names(std::vector<AlternativeName>& names, X509* from, int extension) 
 std::optional<WallTime> read_time(const ASN1_TIME* from) {
   std::tm parts{};
   if (from == nullptr || ASN1_TIME_to_tm(from, &parts) != 1) return std::nullopt;
-  using namespace std::chrono;
-  const year_month_day day = year(parts.tm_year + 1900) /
-                             month(static_cast<unsigned>(parts.tm_mon + 1)) /
-                             std::chrono::day(static_cast<unsigned>(parts.tm_mday));
-  const sys_seconds at =
-      sys_days(day) + hours(parts.tm_hour) + minutes(parts.tm_min) + seconds(parts.tm_sec);
-  return WallTime{duration_cast<milliseconds>(at.time_since_epoch()).count()};
+  namespace time = std::chrono;
+  const auto day = time::year(parts.tm_year + 1900) /
+                   time::month(static_cast<unsigned>(parts.tm_mon + 1)) /
+                   time::day(static_cast<unsigned>(parts.tm_mday));
+  const time::sys_seconds at = time::sys_days(day) + time::hours(parts.tm_hour) +
+                               time::minutes(parts.tm_min) + time::seconds(parts.tm_sec);
+  return WallTime{time::milliseconds(at.time_since_epoch()).count()};
 }
 
 std::string key_id(const ASN1_OCTET_STRING* id) {
