@@ -24,6 +24,7 @@ struct Certificate::State {
   std::string der, id, serial, subject_key_id, authority_key_id;
   Name subject, issuer;
   std::vector<AlternativeName> names, issuer_names;
+  std::vector<std::string> permitted;
   WallTime not_before, not_after;
   bool is_ca = false;
 };
@@ -92,22 +93,23 @@ std::optional<Name> read_name(const X509_NAME* from) {
   return name;
 }
 
-// An IA5String: ASCII, and here without blanks and control characters.
-std::optional<std::string> ascii(const ASN1_STRING* string) {
-  std::string text(reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
-                   static_cast<std::size_t>(ASN1_STRING_length(string)));
-  const bool clean = std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
-  if (!clean) return std::nullopt;
-  return text;
+std::optional<std::string> address(ByteView bytes) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (bytes.size() != 4 && bytes.size() != 16) return std::nullopt;
+  inet_ntop(bytes.size() == 4 ? AF_INET : AF_INET6, bytes.data(), text.data(), text.size());
+  return std::string(text.data());
 }
 
-std::optional<std::string> address(const ASN1_STRING* octets) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  const int size = ASN1_STRING_length(octets);
-  if (size != 4 && size != 16) return std::nullopt;
-  inet_ntop(size == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(octets), text.data(),
-            text.size());
-  return std::string(text.data());
+ByteView bytes_of(const ASN1_STRING* string) {
+  return {ASN1_STRING_get0_data(string), static_cast<std::size_t>(ASN1_STRING_length(string))};
+}
+
+// An IA5String: ASCII, and here without blanks and control characters.
+std::optional<std::string> ascii(const ASN1_STRING* string) {
+  const std::string_view text = as_text(bytes_of(string));
+  const bool clean = std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!clean) return std::nullopt;
+  return std::string(text);
 }
 
 // Appends one name, or nothing if its kind is none of ours; false: it cannot be read.
@@ -129,7 +131,7 @@ bool add_name(std::vector<AlternativeName>& names, const GENERAL_NAME* from) {
       break;
     case GEN_IPADD:
       kind = Kind::ip;
-      value = address(from->d.iPAddress);
+      value = address(bytes_of(from->d.iPAddress));
       break;
     case GEN_DIRNAME:
       kind = Kind::directory;
@@ -154,6 +156,30 @@ bool read_names(std::vector<AlternativeName>& names, X509* from, int extension) 
   return read;
 }
 
+// The address of a constraint that permits this one alone: the bytes and as many of a full mask.
+std::optional<std::string> one_address(const ASN1_STRING* octets) {
+  const std::string_view bytes = as_text(bytes_of(octets));
+  const std::string_view mask = bytes.substr(bytes.size() / 2);
+  if (mask.find_first_not_of('\xFF') != std::string_view::npos) return std::nullopt;
+  return address(as_bytes(bytes.substr(0, bytes.size() / 2)));
+}
+
+bool read_permitted(std::vector<std::string>& permitted, X509* from) {
+  int found = 0;
+  auto* all =
+      static_cast<NAME_CONSTRAINTS*>(X509_get_ext_d2i(from, NID_name_constraints, &found, nullptr));
+  if (all == nullptr) return found == -1;
+  for (int i = 0; i < sk_GENERAL_SUBTREE_num(all->permittedSubtrees); ++i) {
+    const GENERAL_NAME* base = sk_GENERAL_SUBTREE_value(all->permittedSubtrees, i)->base;
+    std::optional<std::string> name;
+    if (base->type == GEN_DNS) name = ascii(base->d.dNSName);
+    if (base->type == GEN_IPADD) name = one_address(base->d.iPAddress);
+    if (name) permitted.push_back(std::move(*name));
+  }
+  NAME_CONSTRAINTS_free(all);
+  return true;
+}
+
 std::optional<WallTime> read_time(const ASN1_TIME* from) {
   std::tm parts{};
   if (from == nullptr || ASN1_TIME_to_tm(from, &parts) != 1) return std::nullopt;
@@ -168,7 +194,7 @@ std::optional<WallTime> read_time(const ASN1_TIME* from) {
 
 std::string key_id(const ASN1_OCTET_STRING* id) {
   if (id == nullptr) return "";
-  return hex({ASN1_STRING_get0_data(id), static_cast<std::size_t>(ASN1_STRING_length(id))});
+  return hex(bytes_of(id));
 }
 
 std::string read_serial(const X509* from) {
@@ -245,6 +271,7 @@ Result<Certificate> Certificate::from_der(ByteView der) {
       !read_names(state->issuer_names, from, NID_issuer_alt_name)) {
     return bad("an alternative name is not what it says, or holds a NUL, a blank or no ASCII");
   }
+  if (!read_permitted(state->permitted, from)) return bad("its name constraints cannot be read");
   const auto not_before = read_time(X509_get0_notBefore(from));
   const auto not_after = read_time(X509_get0_notAfter(from));
   if (!not_before || !not_after) return bad("it has a time that does not exist");
@@ -288,6 +315,7 @@ WallTime Certificate::not_after() const { return state_->not_after; }
 const PublicKey& Certificate::public_key() const { return state_->key; }
 const std::string& Certificate::subject_key_id() const { return state_->subject_key_id; }
 const std::string& Certificate::authority_key_id() const { return state_->authority_key_id; }
+const std::vector<std::string>& Certificate::permitted_names() const { return state_->permitted; }
 bool Certificate::is_ca() const { return state_->is_ca; }
 
 Result<void> Certificate::check_time(WallTime now) const {

@@ -91,6 +91,9 @@ class Certificate {
   // Key identifiers of the certificate and of its issuer, lower-case hex; empty: none.
   [[nodiscard]] const std::string& subject_key_id() const;
   [[nodiscard]] const std::string& authority_key_id() const;
+  // Of an authority with name constraints: the DNS names and addresses it may certify (of ranges of
+  // addresses only those of one); empty: it has none.
+  [[nodiscard]] const std::vector<std::string>& permitted_names() const;
   [[nodiscard]] bool is_ca() const;  // basic constraints CA:TRUE, and may sign certificates
 
   // Errors: denied ("… is valid only from …", "… expired on …").

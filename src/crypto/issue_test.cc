@@ -98,6 +98,9 @@ TEST_CASE("An authority for servers is good for its names only") {
   CHECK_FALSE(permitted("notlocalhost"));
   CHECK_FALSE(permitted("10.0.0.1"));
   CHECK_FALSE(permitted("::2"));
+  CHECK(w.servers.certificate.permitted_names() ==
+        std::vector<std::string>{"localhost", "iot.test", "127.0.0.1", "::1"});
+  CHECK(w.root.certificate.permitted_names().empty());
   // A kind that is not named at all is not free.
   World names, addresses;
   names.servers =
