@@ -86,6 +86,13 @@ constexpr std::size_t pem_text_bytes_max = 256 * KiB;        // of a chain, or w
 constexpr int rsa_bits_least = 2048, rsa_bits_max = 8192;    // AWS: at least 2,048
 constexpr std::size_t server_names_max = 100;  // in the server's certificate; AWS: –
 
+// ---- passwords
+constexpr std::uint32_t password_iterations_max = 10'000'000;  // of a hash in a file; AWS: –
+constexpr std::size_t password_salt_bytes_max = 64;
+constexpr std::size_t password_bytes_max = 65535;          // MQTT 5 §3.1.3.6: two-byte length
+constexpr std::size_t user_bytes_max = 65535;              // MQTT 5 §3.1.3.5: two-byte length
+constexpr std::size_t password_file_bytes_max = 64 * MiB;  // some 400,000 users; AWS: –
+
 // ---- will
 constexpr std::size_t will_payload_bytes_max = 65535;  // MQTT 5 §3.1.3.4: two-byte length
 
