@@ -250,7 +250,7 @@ bool is_label(std::string_view label) {
 
 // Lower case, without "*." in front. The last label is no number: "10.0.0.300" is a mistake.
 bool is_dns_name(std::string_view name) {
-  if (name.size() > dns_name_bytes_max) return false;
+  if (name.size() > dns_name_bytes_max || name.ends_with('.')) return false;
   std::string_view label;
   do {
     label = name.substr(0, name.find('.'));

@@ -219,6 +219,8 @@ TEST_CASE("Names of servers") {
   for (const std::string& bad : {""s,
                                  "."s,
                                  "a..b"s,
+                                 "a.."s,
+                                 "*.a.."s,
                                  ".a"s,
                                  "-a"s,
                                  "a-"s,
