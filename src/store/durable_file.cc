@@ -3,16 +3,17 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace gnomon::store {
 
 Error io_error(const std::string& what, const std::string& path) {
-  return {Code::unavailable, "cannot " + what + " " + path + ": " + std::strerror(errno)};
+  const std::string why = std::generic_category().message(errno);
+  return {Code::unavailable, "cannot " + what + " " + path + ": " + why};
 }
 
 Result<void> sync_path(const std::string& path) {
