@@ -17,7 +17,7 @@ namespace gnomon::crypto {
 
 namespace {
 
-constexpr std::size_t salt_bytes = 16, hash_bytes = 64;
+constexpr std::size_t salt_bytes = 12, hash_bytes = 64;  // mosquitto 2.0 takes no other sizes
 constexpr std::string_view form = "$7$", old_form = "$6$";
 
 std::string derive(std::string_view password, std::string_view salt, std::uint32_t iterations) {
