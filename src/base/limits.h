@@ -78,6 +78,21 @@ static_assert(clock_record_period < clock_jump);  // what a start may be ahead b
 // Before this program existed (2023-11-01) and after 2200 no clock is right.
 constexpr WallTime wall_time_least{1'698'796'800'000}, wall_time_most{7'258'118'400'000};
 
+// ---- certificates and keys
+constexpr std::size_t certificate_pem_bytes_max = 64 * KiB;  // AWS: 65,536
+constexpr std::size_t certificate_der_bytes_max = 48 * KiB;  // what such a text can hold
+constexpr std::size_t certificate_chain_max = 10;            // in one text or file; AWS: –
+constexpr std::size_t pem_text_bytes_max = 256 * KiB;        // of a chain, or with a key; AWS: –
+constexpr int rsa_bits_least = 2048, rsa_bits_max = 8192;    // AWS: at least 2,048
+constexpr std::size_t server_names_max = 100;  // in the server's certificate; AWS: –
+
+// ---- passwords
+constexpr std::uint32_t password_iterations_max = 10'000'000;  // of a hash in a file; AWS: –
+constexpr std::size_t password_salt_bytes_max = 64;
+constexpr std::size_t password_bytes_max = 65535;          // MQTT 5 §3.1.3.6: two-byte length
+constexpr std::size_t user_bytes_max = 65535;              // MQTT 5 §3.1.3.5: two-byte length
+constexpr std::size_t password_file_bytes_max = 64 * MiB;  // some 400,000 users; AWS: –
+
 // ---- will
 constexpr std::size_t will_payload_bytes_max = 65535;  // MQTT 5 §3.1.3.4: two-byte length
 

@@ -18,11 +18,13 @@ struct Command {
   int (*run)(Words words);
 };
 
-constexpr std::array<Command, 7> commands{{
+constexpr std::array<Command, 9> commands{{
     {"serve", "Run the server", serve},
     {"check-config", "Tell every mistake in the settings, and what they come to", check_config},
     {"backup", "Copy everything that is kept, while the server runs", backup},
     {"restore", "Make a data folder from a backup", restore},
+    {"device", "Make a key and a certificate for a device", device},
+    {"passwd", "Set a user's password in a file", passwd},
     {"pub", "Publish messages", publish},
     {"sub", "Print the messages of topics", subscribe},
     {"bench", "Put load on a broker and measure it", bench},

@@ -14,6 +14,8 @@ int serve(Words words);
 int check_config(Words words);
 int backup(Words words);
 int restore(Words words);
+int device(Words words);
+int passwd(Words words);
 int publish(Words words);
 int subscribe(Words words);
 int bench(Words words);

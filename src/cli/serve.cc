@@ -1,5 +1,6 @@
 // gnomon serve: makes the real clocks, network and store, and runs the server until a signal.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -17,6 +18,7 @@
 #include "cli/process.h"
 #include "partition/syncer.h"
 #include "runtime/pool.h"
+#include "server/material.h"
 #include "server/server.h"
 #include "store/folder.h"
 #include "store/memory.h"
@@ -66,6 +68,16 @@ struct EndFirst {
   ~EndFirst() { pool.reset(); }
 };
 
+// The keys and certificates of the folder, which is ours alone now.
+Result<server::Material> make_material(const server::Config& config, const store::Folder& folder,
+                                       WallTime now, Random& random) {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const auto names = server::server_names(host.data(), config.names);
+  if (!names) return names.error();
+  return server::make_material(folder.path(), *names, now, random);
+}
+
 int fail(const Error& error) {
   std::cerr << "gnomon serve: " << error.message << '\n';
   return exit_failed;
@@ -100,6 +112,8 @@ int serve(Words words) {
   GuardedWallClock wall(elapsed, shown);
   SystemRandom random;
   const auto network = runtime::make_epoll_network(monotonic, wall);
+  const auto material = make_material(config, **folder, shown.now(), random);
+  if (!material) return fail(material.error());
   auto store = open_store(config, monotonic);
   if (!store) return fail(store.error());
   // One for reads, one for a backup, which takes long; there is never more than one.
@@ -122,7 +136,9 @@ int serve(Words words) {
   if (auto started = server.start(); !started) return fail(started.error());
 
   const auto start = std::chrono::duration_cast<std::chrono::milliseconds>(own_age());
-  std::cout << server::ready_line(server.listening(), config, getpid(), start.count()) << std::endl;
+  std::cout << server::ready_line(server.listening(), config, material->root_path, getpid(),
+                                  start.count())
+            << std::endl;
   log_info("started", {{"version", version()}, {"durability", on_disk ? "disk" : "memory"}});
   int signal = 0;
   sigwait(&signals, &signal);

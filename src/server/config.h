@@ -31,6 +31,7 @@ struct Config {
   std::uint64_t session_messages_max = limits::session_messages_max;  // queued for one
   std::uint64_t session_bytes_max = limits::session_bytes_max;
   std::uint32_t will_grace_seconds = 30;  // after a restart, for the client to return
+  std::vector<std::string> names;         // of the server's certificate, beside our own
   int shards = 0;                         // threads.shards; 0: one per core
   int partitions = 0;                     // threads.partitions; 0: on the shards' own threads
   LogLevel log_level = LogLevel::info;

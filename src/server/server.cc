@@ -353,12 +353,12 @@ std::string json_text(const std::optional<std::string>& text) {
 
 }  // namespace
 
-std::string ready_line(const Server::Listening& listening, const Config& config, int pid,
-                       std::int64_t start_ms) {
+std::string ready_line(const Server::Listening& listening, const Config& config,
+                       const std::string& root_path, int pid, std::int64_t start_ms) {
   return "{\"event\":\"ready\",\"mqtt\":" + json_text(listening.mqtt) +
          ",\"mqtts\":null,\"https\":null,\"http\":null,\"admin\":" + json_text(listening.admin) +
-         ",\"ca\":null,\"data\":" + json_text(config.data) + ",\"pid\":" + std::to_string(pid) +
-         ",\"start_ms\":" + std::to_string(start_ms) + "}";
+         ",\"ca\":" + json_text(root_path) + ",\"data\":" + json_text(config.data) +
+         ",\"pid\":" + std::to_string(pid) + ",\"start_ms\":" + std::to_string(start_ms) + "}";
 }
 
 }  // namespace gnomon::server

@@ -109,9 +109,9 @@ TEST_CASE("a listener that cannot be had is named") {
 TEST_CASE("the ready line is one object of JSON, whatever the folder is called") {
   Config config;
   config.data = "a\"b\\c\n";
-  CHECK(ready_line({"127.0.0.1:1883", std::nullopt}, config, 7, 12) ==
+  CHECK(ready_line({"127.0.0.1:1883", std::nullopt}, config, "/d/root-ca.pem", 7, 12) ==
         R"({"event":"ready","mqtt":"127.0.0.1:1883","mqtts":null,"https":null,"http":null,)"
-        R"("admin":null,"ca":null,"data":"a\"b\\c\u000a","pid":7,"start_ms":12})");
+        R"("admin":null,"ca":"/d/root-ca.pem","data":"a\"b\\c\u000a","pid":7,"start_ms":12})");
 }
 
 }  // namespace

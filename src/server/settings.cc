@@ -1,10 +1,13 @@
 #include "server/settings.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 #include "base/limits.h"
+#include "crypto/issue.h"
 #include "runtime/loop.h"
+#include "server/material.h"
 
 namespace gnomon::server {
 namespace {
@@ -123,6 +126,27 @@ std::string show_reserve(const Config& config) {
   return config.disk_reserve_bytes ? std::to_string(*config.disk_reserve_bytes) : "auto";
 }
 
+std::string read_names(Config& config, std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find_first_of(", "));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    if (part.empty()) continue;
+    auto name = crypto::server_name(part);
+    if (!name) return '"' + std::string(part) + "\" " + name.error().message;
+    names.push_back(std::move(*name));
+  }
+  // The host name is not known here, and may be one of them.
+  if (auto all = server_names("", names); !all) return "must be fewer: " + all.error().message;
+  config.names = std::move(names);
+  return "";
+}
+std::string show_names(const Config& config) {
+  std::string text;
+  for (const std::string& name : config.names) text += (text.empty() ? "" : ",") + name;
+  return text;
+}
+
 std::string read_partitions(Config& config, std::string_view text) {
   const bool zero = read_number(config.partitions, text, 0, 0).empty();
   return zero ? "" : "must be 0: partitions on threads of their own are not built yet";
@@ -193,6 +217,9 @@ constexpr auto table = std::to_array<Setting>({
        return read_number(c.will_grace_seconds, text, 0U, 86'400U);
      },
      [](const Config& c) { return std::to_string(c.will_grace_seconds); }},
+    {"names", "", "NAME,…",
+     "Names and addresses for the server's certificate, beside localhost and the host name",
+     Form::text, read_names, show_names},
     {"threads.shards", "", "N", "Event loops that share the connections; 0: one per core",
      Form::integer,
      [](Config& c, std::string_view text) {

@@ -1,17 +1,19 @@
 #include "store/durable_file.h"
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace gnomon::store {
 
 Error io_error(const std::string& what, const std::string& path) {
-  return {Code::unavailable, "cannot " + what + " " + path + ": " + std::strerror(errno)};
+  const std::string why = std::generic_category().message(errno);
+  return {Code::unavailable, "cannot " + what + " " + path + ": " + why};
 }
 
 Result<void> sync_path(const std::string& path) {
@@ -40,9 +42,11 @@ Result<void> sync_tree(const std::string& folder) {
   return sync_path(parent_of(folder));
 }
 
-Result<void> write_file(const std::string& path, std::string_view text) {
+Result<void> write_file(const std::string& path, std::string_view text, unsigned mode) {
   const std::string temporary = path + ".new";
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  // What an interrupted attempt left may have other rights.
+  if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) return io_error("remove", temporary);
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0) return io_error("write", temporary);
   bool written = true;
   while (written && !text.empty()) {
@@ -58,6 +62,31 @@ Result<void> write_file(const std::string& path, std::string_view text) {
   ::close(fd);
   if (!written) return failed;
   return rename_durably(temporary, path);
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    const bool missing = errno == ENOENT;
+    Error failed = io_error("open", path);
+    if (missing) failed.code = Code::not_found;
+    return failed;
+  }
+  std::string text;
+  std::array<char, 4096> part;
+  ssize_t n = 1;
+  while (n > 0 && text.size() <= bytes_max) {
+    n = ::read(fd, part.data(), part.size());
+    if (n > 0) text.append(part.data(), static_cast<std::size_t>(n));
+    if (n < 0 && errno == EINTR) n = 1;
+  }
+  const Error failed = io_error("read", path);
+  ::close(fd);
+  if (n < 0) return failed;
+  if (text.size() > bytes_max) {
+    return Error{Code::invalid, path + " is longer than " + std::to_string(bytes_max) + " bytes"};
+  }
+  return text;
 }
 
 Result<void> rename_durably(const std::string& from, const std::string& to) {

@@ -18,9 +18,11 @@ Result<void> sync_path(const std::string& path);
 [[nodiscard]] std::string parent_of(const std::string& path);
 // fsync of all files and folders below `folder`, of itself, and of the folder it is in.
 Result<void> sync_tree(const std::string& folder);
-// Writes a file (mode 0600) so that after a crash it is as before or whole: under another name,
-// synced, renamed, the folder synced.
-Result<void> write_file(const std::string& path, std::string_view text);
+// Writes a file so that after a crash it is as before or whole: under another name, synced,
+// renamed, the folder synced. Its rights are `mode`, less what the umask takes.
+Result<void> write_file(const std::string& path, std::string_view text, unsigned mode = 0600);
+// A whole file. Errors: not_found; invalid (longer than `bytes_max`); unavailable.
+Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
 // Renames, and syncs the folder that both names are in.
 Result<void> rename_durably(const std::string& from, const std::string& to);
 

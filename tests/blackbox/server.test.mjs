@@ -26,7 +26,8 @@ suite('ready line', (test) => {
     assert.equal(ready.event, 'ready');
     assert.match(ready.mqtt, /^127\.0\.0\.1:\d+$/);
     assert.match(ready.admin, /^127\.0\.0\.1:\d+$/);
-    for (const off of ['mqtts', 'https', 'http', 'ca']) assert.equal(ready[off], null, off);
+    assert.equal(ready.ca, path.join(w.server.folder, 'data', 'root-ca.pem'));
+    for (const off of ['mqtts', 'https', 'http']) assert.equal(ready[off], null, off);
     assert.equal(ready.pid, w.server.pid);
     assert.ok(ready.start_ms >= 0 && ready.start_ms < 10_000);
     assert.equal(path.resolve(ready.data), path.join(w.server.folder, 'data'));

@@ -1,0 +1,151 @@
+// gnomon device: certificates for devices, signed by the authority of a data folder.
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <sys/stat.h>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "crypto/issue.h"
+#include "server/material.h"
+#include "store/durable_file.h"
+
+namespace gnomon::cli {
+
+namespace {
+
+constexpr std::chrono::milliseconds day = std::chrono::hours(24);
+constexpr std::uint64_t days_max = 36'500;
+
+struct Wanted {
+  std::string name, out, data = "./gnomon-data";
+  std::optional<int> days;
+  bool force = false;
+};
+
+// A file to be written.
+struct Output {
+  std::string path, text;
+  unsigned mode = 0644;  // less the umask
+  bool shared = false;   // the same for all devices: one that is the same may be there
+};
+
+// Names of things are 1 to 128 of these characters at AWS IoT, and of certificates up to 64.
+bool is_name(const std::string& name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == ':';
+  };
+  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, allowed);
+}
+
+Result<crypto::Certificate> certify(const Wanted& wanted, const crypto::PrivateKey& key) {
+  const auto authority = server::read_device_authority(wanted.data);
+  if (!authority) return authority.error();
+  const WallTime now{SystemWallClock().now().ms / 1000 * 1000};
+  const WallTime end = authority->certificate.not_after();
+  const WallTime until = wanted.days ? now + *wanted.days * day : end;
+  if (until > end) {
+    return Error{Code::invalid, "the authority for devices ends on " + to_string(end) +
+                                    ", and no certificate may be valid for longer; give fewer "
+                                    "--days"};
+  }
+  SystemRandom random;
+  // From yesterday on: devices whose clock is slow use it too.
+  return crypto::issue({crypto::Profile::device, wanted.name, {}, now + -day, until},
+                       key.public_key(), *authority, random);
+}
+
+Result<void> check_absent(const std::vector<Output>& outputs) {
+  for (const Output& output : outputs) {
+    std::error_code failed;
+    if (!std::filesystem::exists(std::filesystem::symlink_status(output.path, failed))) continue;
+    const auto there = store::read_file(output.path, output.text.size());
+    if (output.shared && there && *there == output.text) continue;
+    return Error{Code::conflict, output.path + " is there already; --force replaces it"};
+  }
+  return {};
+}
+
+Result<void> write_all(const Wanted& wanted, const std::vector<Output>& outputs) {
+  if (!wanted.force) {
+    if (auto absent = check_absent(outputs); !absent) return absent;
+  }
+  if (::mkdir(wanted.out.c_str(), 0777) != 0 && errno != EEXIST)
+    return store::io_error("make the folder", wanted.out);
+  for (const Output& output : outputs) {
+    if (auto written = store::write_file(output.path, output.text, output.mode); !written)
+      return written;
+  }
+  return {};
+}
+
+Result<void> make(const Wanted& wanted) {
+  const auto key = crypto::PrivateKey::generate_ec_p256();
+  const auto certificate = certify(wanted, key);
+  if (!certificate) return certificate.error();
+  const auto root = server::read_root(wanted.data);
+  if (!root) return root.error();
+  const std::string path = wanted.out + '/' + wanted.name;
+  const std::vector<Output> outputs{{path + ".key.pem", key.to_pem(), 0600, false},
+                                    {path + ".cert.pem", certificate->to_pem(), 0644, false},
+                                    {wanted.out + "/root-ca.pem", *root, 0644, true}};
+  if (auto written = write_all(wanted, outputs); !written) return written;
+  std::cout << "Certificate " << certificate->id() << "\n  for " << wanted.name << ", valid until "
+            << to_string(certificate->not_after()).substr(0, 10) << '\n'
+            << outputs[1].path << "  its certificate\n"
+            << outputs[0].path << "  its key, for nobody else\n"
+            << outputs[2].path << "  what it trusts: the root of the server\n";
+  return {};
+}
+
+int device_cert(Words words) {
+  Wanted wanted;
+  Arguments arguments(
+      "gnomon device cert NAME --out DIR [--data DIR] [--days N] [--force]",
+      "Makes a key and a certificate for the device NAME, signed by the data folder's own "
+      "authority "
+      "for devices. A server may be running on the folder.",
+      {"gnomon device cert lamp-1 --out ./lamp-1",
+       "gnomon device cert lamp-1 --out ./lamp-1 --data /var/lib/gnomon --days 365"});
+  arguments.text("NAME", "", "Its name: 1 to 64 of a-z A-Z 0-9 - _ :", wanted.name);
+  arguments.text("--out", "DIR",
+                 "Folder for NAME.cert.pem, NAME.key.pem and root-ca.pem; made if it is not there",
+                 wanted.out);
+  arguments.text("--data", "DIR", "The data folder of the server; ./gnomon-data", wanted.data);
+  arguments.number("--days", "N", "Days it is valid; by default as long as its authority",
+                   wanted.days, 1, days_max);
+  arguments.flag("--force", wanted.force, "Replace files that are there");
+  if (const auto code = arguments.read(words)) return *code;
+  if (wanted.name.empty()) return arguments.misuse("NAME is missing: the name of the device");
+  if (!is_name(wanted.name)) {
+    return arguments.misuse("NAME \"" + wanted.name +
+                            "\": must be 1 to 64 of a-z A-Z 0-9 - _ : (a thing's name)");
+  }
+  if (wanted.out.empty()) return arguments.misuse("--out is missing: the folder for the files");
+
+  set_log_level(LogLevel::error);
+  if (auto made = make(wanted); !made) {
+    std::cerr << "gnomon device cert: " << made.error().message << '\n';
+    return exit_failed;
+  }
+  return std::cout.flush() ? exit_done : exit_failed;
+}
+
+}  // namespace
+
+int device(Words words) {
+  if (!words.empty() && words[0] == "cert") return device_cert(words.subspan(1));
+  Arguments arguments("gnomon device cert NAME --out DIR [options]",
+                      "Certificates for devices. \"gnomon device cert --help\" tells its options.",
+                      {"gnomon device cert lamp-1 --out ./lamp-1"});
+  if (const auto code = arguments.read(words)) return *code;
+  return arguments.misuse("what to do is missing: cert");
+}
+
+}  // namespace gnomon::cli
