@@ -107,6 +107,7 @@ class Stream {
   // From now on `handler` hears of this stream, unless it has ended: for who reads the beginning
   // and then hands the stream on, with the bytes that came and are not used.
   virtual void set_handler(StreamHandler& handler) = 0;
+  [[nodiscard]] Loop& loop() const { return loop_; }
   [[nodiscard]] const Peer& peer() const { return peer_; }
   void set_peer(const Peer& peer) { peer_ = peer; }
   // Null: the stream is not encrypted, or its handshake is not done.
