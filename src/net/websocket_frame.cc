@@ -202,7 +202,9 @@ void WebSocketReader::unmask(std::uint8_t* to, const std::uint8_t* from, std::si
     return;
   }
   apply_mask(to, from, count, mask_);
-  if (count < left_) std::rotate(mask_.begin(), mask_.begin() + (count & 3), mask_.end());
+  if (count == left_) return;
+  const WebSocketMask old = mask_;
+  for (std::size_t i = 0; i < mask_.size(); ++i) mask_[i] = old[(i + count) % mask_.size()];
 }
 
 void WebSocketReader::append_pong(Buffer& out, std::optional<WebSocketMask> mask) {
