@@ -89,7 +89,9 @@ std::string run(ByteView bytes, std::uint32_t random, bool whole) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 1) return 0;
   const ByteView bytes{data + 1, size - 1};
-  check(run(bytes, data[0], true) == run(bytes, data[0], false));
+  const std::string whole = run(bytes, data[0], true), pieces = run(bytes, data[0], false);
+  // A head that comes in pieces is looked at when it is whole, so it may still be waited for.
+  if (whole != pieces) check(whole == pieces + '!');
   (void)read_answer(bytes, {"h", "/mqtt", "mqtt", {}}, "dGhlIHNhbXBsZSBub25jZQ==");
   return 0;
 }

@@ -129,10 +129,10 @@ Result<Request> read_fields(std::string_view lines) {
 Result<std::size_t> read_answer(ByteView in, const WebSocketCall& call, std::string_view key) {
   const std::string_view text = as_text(in);
   constexpr std::string_view start = "HTTP/1.1 ";
-  if (text.substr(0, start.size()) != start.substr(0, text.size()))
+  if (!start.starts_with(text.substr(0, start.size())))
     return Error{Code::invalid, "the server does not speak HTTP/1.1"};
   const std::size_t end = text.find("\r\n\r\n");
-  if (end == std::string_view::npos || end > answer_bytes_max) {
+  if (end > answer_bytes_max) {  // also if there is no end yet
     if (text.size() <= answer_bytes_max) return std::size_t{0};
     return Error{Code::invalid, "the server's answer is too long"};
   }
