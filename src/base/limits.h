@@ -16,6 +16,8 @@ constexpr std::size_t packet_bytes_max = 8 * MiB;       // AWS: 128 KiB of paylo
 constexpr std::size_t connect_bytes_max = 128 * KiB;    // AWS: 128 KiB; before authentication
 constexpr int user_properties_max = 64;                 // per packet; AWS: 8 KiB in total
 constexpr std::size_t properties_bytes_max = 64 * KiB;  // per packet; AWS: 8 KiB of user properties
+// The longest MQTT packet; a frame is not held, so MQTT's own bound is what counts. AWS: 128 KiB.
+constexpr std::size_t websocket_frame_bytes_max = 256 * MiB + 5;
 
 // ---- names
 constexpr std::size_t topic_bytes_max = 65535;      // AWS: 256

@@ -59,7 +59,10 @@ TEST_CASE("a request is answered, byte by byte as well") {
 TEST_CASE("pipelined requests are answered in order, also when the first is answered late") {
   Fixture fixture;
   const auto client = fixture.connect();
-  CHECK(fixture.exchange(*client, "GET /later HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n").empty());
+  CHECK(fixture
+            .exchange(*client,
+                      "GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n")
+            .empty());
   REQUIRE(fixture.later.size() == 1);
   CHECK(fixture.requests.size() == 1);
   fixture.later[0]({200, {}, "first"});
@@ -73,7 +76,7 @@ TEST_CASE("thousands of requests in one read are served without recursion") {
   const auto client = fixture.connect();
   constexpr int count = 20'000;
   std::string all;
-  for (int i = 0; i < count; ++i) all += "GET / HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < count; ++i) all += "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
   fixture.exchange(*client, all);
   CHECK(fixture.requests.size() == count);
 }
@@ -83,7 +86,7 @@ TEST_CASE("a client that does not take its answers gets no further ones") {
   const auto client = fixture.connect();
   client->set_reading(false);
   std::string all;
-  for (int i = 0; i < 100; ++i) all += "GET /big HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < 100; ++i) all += "GET /big HTTP/1.1\r\nHost: x\r\n\r\n";
   fixture.exchange(*client, all);
   CHECK(fixture.requests.size() < 6);
   client->set_reading(true);
@@ -104,7 +107,8 @@ TEST_CASE("answers larger than what may be unsent are served to one who reads, i
   const auto client = fixture.connect();
   std::string all;
   for (int i = 0; i < 3000; ++i) {
-    all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nX: " + std::string(1000, 'x') + "\r\n\r\n";
+    all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: x\r\nX: " + std::string(1000, 'x') +
+           "\r\n\r\n";
   }
   const std::string received = fixture.exchange(*client, all);
   CHECK(fixture.requests.size() == 3000);
@@ -118,10 +122,10 @@ TEST_CASE("answers larger than what may be unsent are served to one who reads, i
 TEST_CASE("each request is answered once") {
   Fixture fixture;
   const auto client = fixture.connect();
-  fixture.exchange(*client, "GET /later HTTP/1.1\r\n\r\n");
+  fixture.exchange(*client, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
   fixture.later.at(0)({200, {}, "one"});
   fixture.later.at(0)({200, {}, "two"});
-  fixture.exchange(*client, "GET /later HTTP/1.1\r\n\r\n");
+  fixture.exchange(*client, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
   fixture.later.at(0)({200, {}, "three"});
   fixture.later.at(1)({200, {}, "four"});
   fixture.network.run();
@@ -134,7 +138,8 @@ TEST_CASE("each request is answered once") {
 TEST_CASE("a handler may stop the server") {
   Fixture fixture;
   const auto client = fixture.connect();
-  fixture.exchange(*client, "GET /stop HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+  fixture.exchange(*client,
+                   "GET /stop HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(client->closed_by_server());
   CHECK(fixture.requests.size() == 1);
   CHECK(fixture.connect() == nullptr);
@@ -143,8 +148,9 @@ TEST_CASE("a handler may stop the server") {
 TEST_CASE("a client that waits before it sends its body is told to go on") {
   Fixture fixture;
   const auto client = fixture.connect();
-  CHECK(fixture.exchange(*client,
-                         "PUT / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n") ==
+  CHECK(fixture.exchange(
+            *client,
+            "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n") ==
         "HTTP/1.1 100 Continue\r\n\r\n");
   CHECK(fixture.exchange(*client, "h").empty());
   CHECK(fixture.exchange(*client, "i").starts_with("HTTP/1.1 200 OK\r\n"));
@@ -154,7 +160,7 @@ TEST_CASE("a body in chunks is put together") {
   Fixture fixture;
   const auto client = fixture.connect();
   fixture.exchange(*client,
-                   "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                    "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
   REQUIRE(fixture.requests.size() == 1);
   CHECK(fixture.requests[0].body == "abcde");
@@ -173,7 +179,7 @@ TEST_CASE("chunks are bounded: their sum, their lines, their trailers") {
   for (const auto& [body, status] : refused) {
     Fixture fixture;
     const auto client = fixture.connect();
-    fixture.exchange(*client, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+    fixture.exchange(*client, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
     std::string received;
     for (std::size_t at = 0; at < body.size(); at += 1000) {
       received += fixture.exchange(*client, body.substr(at, 1000));
@@ -191,9 +197,9 @@ TEST_CASE("a body whose end is not known is refused, not taken for requests") {
         "chunked\r\nContent-Length: 3"}) {
     Fixture fixture;
     const auto client = fixture.connect();
-    const std::string answer =
-        fixture.exchange(*client, "POST /a HTTP/1.1\r\nTransfer-Encoding: " + std::string(coding) +
-                                      "\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
+    const std::string answer = fixture.exchange(
+        *client, "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + std::string(coding) +
+                     "\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
     CHECK((answer.starts_with("HTTP/1.1 501 ") || answer.starts_with("HTTP/1.1 400 ")));
     CHECK(client->closed_by_server());
     CHECK(fixture.requests.empty());
@@ -203,8 +209,8 @@ TEST_CASE("a body whose end is not known is refused, not taken for requests") {
 TEST_CASE("what is pipelined behind an open request is bounded, and served after it") {
   Fixture fixture;
   const auto client = fixture.connect();
-  std::string all = "GET /later HTTP/1.1\r\n\r\n";
-  for (int i = 0; i < 50'000; ++i) all += "GET / HTTP/1.1\r\n\r\n";
+  std::string all = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (int i = 0; i < 50'000; ++i) all += "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
   fixture.exchange(*client, all);
   CHECK(fixture.requests.size() == 1);
   fixture.loop->post([&fixture] { fixture.later.at(0)({200, {}, "first"}); });  // in a turn
@@ -217,7 +223,7 @@ TEST_CASE("an answer whose connection or server is gone goes nowhere") {
   {
     Fixture fixture;
     auto client = fixture.connect();
-    fixture.exchange(*client, "GET /later HTTP/1.1\r\n\r\n");
+    fixture.exchange(*client, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
     respond = fixture.later.at(0);
     client->close();
     fixture.network.run();
@@ -230,13 +236,14 @@ TEST_CASE("an answer whose connection or server is gone goes nowhere") {
 TEST_CASE("bodies, HEAD, HTTP/1.0") {
   Fixture fixture;
   auto client = fixture.connect();
-  const std::string post = "POST /p HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello";
+  const std::string post = "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
   CHECK(fixture.exchange(*client, post).starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(fixture.requests.at(0).body == "hello");
-  CHECK(fixture.exchange(*client, "HEAD /h HTTP/1.1\r\n\r\n").ends_with("keep-alive\r\n\r\n"));
+  CHECK(fixture.exchange(*client, "HEAD /h HTTP/1.1\r\nHost: x\r\n\r\n")
+            .ends_with("keep-alive\r\n\r\n"));
   CHECK_FALSE(client->closed_by_server());
   auto other = fixture.connect();
-  fixture.exchange(*other, "HEAD /h HTTP/1.1\r\n\r\n");
+  fixture.exchange(*other, "HEAD /h HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK_FALSE(fixture.exchange(*other, "GET\r\n\r\n").ends_with("\r\n\r\n"));  // has a body
   CHECK(fixture.exchange(*client, "GET /o HTTP/1.0\r\n\r\n").ends_with("close\r\n\r\n/o"));
   CHECK(client->closed_by_server());
@@ -247,8 +254,8 @@ TEST_CASE("what is wrong or too large is refused with its status, and closed") {
   const std::pair<std::string, std::string> refused[] = {
       {"\x16\x03\x01\x02\r\n\r\n", "HTTP/1.1 400 "},
       {"GET / HTTP/9\r\n\r\n", "HTTP/1.1 400 "},
-      {"GET / HTTP/1.1\r\nX: " + long_head + "\r\n\r\n", "HTTP/1.1 431 "},
-      {"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", "HTTP/1.1 413 "},
+      {"GET / HTTP/1.1\r\nHost: x\r\nX: " + long_head + "\r\n\r\n", "HTTP/1.1 431 "},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", "HTTP/1.1 413 "},
   };
   for (const auto& [request, status] : refused) {
     Fixture fixture;

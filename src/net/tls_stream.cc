@@ -82,6 +82,7 @@ TlsStream::TlsStream(TlsLayer& layer, runtime::StreamHandler& user, bool is_clie
       user_(&user),
       ssl_(SSL_new(config_->state_->context.get())),
       is_client_(is_client) {
+  is_layer_ = true;
   BIO* bio = BIO_new(bio_method());
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
@@ -243,7 +244,7 @@ void TlsStream::read_plain() {
       count += some;
     }
     const int why = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), result);
-    if (count > 0) user_->on_bytes({plain, count});
+    if (count > 0) user_->on_input({plain, count});
     if (!ssl_ || why == SSL_ERROR_WANT_READ) return;
     if (why == SSL_ERROR_NONE) continue;
     ERR_clear_error();

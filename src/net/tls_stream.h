@@ -54,6 +54,9 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
 
   void pause() override;
   void resume() override;
+  void set_handler(runtime::StreamHandler& handler) override {
+    if (user_ != nullptr) user_ = &handler;
+  }
   [[nodiscard]] const runtime::Security* security() const override {
     return security_ ? &*security_ : nullptr;
   }
@@ -69,6 +72,9 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   void on_ended(runtime::Ended why) override;
   void write_output() override;
   void close(bool flush_first) override;
+  [[nodiscard]] std::size_t pending_below() const override {
+    return below_ ? below_->pending() : 0;
+  }
 
   void take_input();
   bool shake_hands();

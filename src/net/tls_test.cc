@@ -12,7 +12,9 @@
 #include <openssl/x509v3.h>
 
 #include "base/random.h"
+#include "net/http.h"
 #include "net/tls_stream.h"
+#include "net/websocket.h"
 #include "runtime/sim.h"
 
 namespace gnomon::net {
@@ -306,6 +308,76 @@ TEST_CASE("a certificate and a key that do not belong together are refused") {
   CHECK_FALSE(TlsConfig::server({other.certificate, "nonsense", {}, false}));
   CHECK_FALSE(TlsConfig::server({other.certificate, other.key, {""}, false}));
   CHECK(TlsConfig::server({other.certificate, other.key, {}, false}));
+}
+
+// Hands its stream to an HTTP server once the handshake is done, as a listener does that learns
+// the protocol by ALPN.
+struct Secured final : runtime::StreamHandler {
+  explicit Secured(HttpServer& given) : server(given) {}
+  void on_connected() override { server.adopt(std::move(stream)); }
+  void on_bytes(ByteView) override {}
+  void on_ended(runtime::Ended) override { stream.reset(); }
+  HttpServer& server;
+  runtime::StreamPtr stream;
+};
+
+TEST_CASE("WebSocket over TLS, whatever the pieces") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    World world({}, seed);
+    world.network.set_splitting(seed % 2 == 0);
+    SeededRandom random(seed);
+    End served, client;
+    served.echo = true;
+    HttpServer http(*world.loop, [&](const Request& request, const Exchange& exchange) {
+      CHECK(exchange.security()->version == "TLSv1.3");
+      auto taken = exchange.take_over(answer_websocket(request, {"127.0.0.1", {}, {}}));
+      served.stream = open_websocket(std::move(taken.stream), taken.unread.view(), served);
+    });
+    Secured secured(http);
+    const auto secure = *world.loop->listen({"127.0.0.1", 0}, [&](auto accepted) {
+      secured.stream = world.layer->adopt(accepted[0], secured);
+    });
+    TlsLayer& layer = world.make_client();
+    client.stream =
+        connect_websocket(*world.client_loop, random,
+                          {{"localhost", "/mqtt", "mqtt", {}},
+                           [&](runtime::StreamHandler& handler) {
+                             return layer.connect(secure->address(), "server.test", handler);
+                           },
+                           {}},
+                          client);
+    std::string said;
+    for (int i = 0; i < 10; ++i) {
+      const std::string text(1 + random.below(i == 5 ? 300'000 : 3000), static_cast<char>('a' + i));
+      client.say(text);
+      said += text;
+      for (auto steps = random.below(20); steps > 0; --steps) world.network.step();
+    }
+    world.network.run();
+    CHECK(client.connected);
+    CHECK(client.got == said);
+    REQUIRE(served.stream);
+    CHECK(served.stream->security() != nullptr);
+
+    // What has not been taken is seen through both layers.
+    served.echo = false;
+    served.pause_at_bytes = true;
+    client.say(std::string(2'000'000, 'x'));
+    world.network.run();
+    CHECK(client.stream->pending() > 1'000'000);
+    for (int i = 0; i < 1000 && client.stream->pending() > 0; ++i) {
+      served.stream->resume();
+      world.network.run();
+    }
+    CHECK(client.stream->pending() == 0);
+    client.stream.reset();
+    for (int i = 0; i < 1000 && served.stream; ++i) {
+      served.stream->resume();
+      world.network.run();
+    }
+    CHECK(served.ended == runtime::Ended::by_peer);
+    CHECK(served.got.size() == said.size() + 2'000'000);
+  }
 }
 
 }  // namespace

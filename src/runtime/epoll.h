@@ -32,7 +32,9 @@ class EpollStream final : public Stream {
 
   void pause() override;
   void resume() override;
-  void set_peer(const Peer& peer) { peer_ = peer; }
+  void set_handler(StreamHandler& handler) override {
+    if (handler_ != nullptr) handler_ = &handler;
+  }
 
   void on_events(std::uint32_t events);
   // The error that the constructor or connect() met, told a turn later.

@@ -96,7 +96,7 @@ void EpollStream::readable() {
     loop.stats_.bytes_read += static_cast<std::uint64_t>(count);
     read_turn_ = static_cast<std::uint32_t>(loop.stats_.turns);
     full_read_ = static_cast<std::size_t>(count) == limits::read_bytes;
-    handler_->on_bytes({loop.read_buffer_.get(), static_cast<std::size_t>(count)});
+    handler_->on_input({loop.read_buffer_.get(), static_cast<std::size_t>(count)});
     return;
   }
   if (count == 0) return end(Ended::by_peer);

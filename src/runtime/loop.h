@@ -63,6 +63,9 @@ class StreamHandler {
   // Bytes arrived, valid during the call. Each stream with input is served once a turn with at
   // most limits::read_bytes, so that none starves another.
   virtual void on_bytes(ByteView bytes) = 0;
+  // The same, and the memory is the handler's to overwrite during the call: for layers that decode
+  // in place. Streams call this one.
+  virtual void on_input(std::span<std::uint8_t> bytes) { on_bytes(bytes); }
   // connect() succeeded; only streams made with Loop::connect say so, and encrypted ones, when the
   // handshake is done.
   virtual void on_connected() {}
@@ -88,7 +91,10 @@ class Stream {
       lend_buffer();
     return output_;
   }
-  [[nodiscard]] std::size_t pending() const { return output_.size(); }
+  // In layers the bytes that wait in the stream below count, too.
+  [[nodiscard]] std::size_t pending() const {
+    return output_.size() + (is_layer_ ? pending_below() : 0);
+  }
   // Writes the output at the end of this turn, once, however often it is called.
   void flush() {
     if (dirty_) return;
@@ -98,7 +104,12 @@ class Stream {
   // No on_bytes() until resumed. Calls that change nothing cost nothing.
   virtual void pause() = 0;
   virtual void resume() = 0;
+  // From now on `handler` hears of this stream, unless it has ended: for who reads the beginning
+  // and then hands the stream on, with the bytes that came and are not used.
+  virtual void set_handler(StreamHandler& handler) = 0;
+  [[nodiscard]] Loop& loop() const { return loop_; }
   [[nodiscard]] const Peer& peer() const { return peer_; }
+  void set_peer(const Peer& peer) { peer_ = peer; }
   // Null: the stream is not encrypted, or its handshake is not done.
   [[nodiscard]] virtual const Security* security() const { return nullptr; }
 
@@ -114,6 +125,7 @@ class Stream {
   void mark_dirty();
 
   // For streams that lie on another one (TLS, WebSocket).
+  [[nodiscard]] virtual std::size_t pending_below() const { return 0; }
   static void write_through(Stream& below) { below.write_output(); }  // now, not at the turn's end
   void give_back_output();                                            // it is empty
   // Frees this stream at the end of the turn, when nothing refers to it any more.
@@ -125,6 +137,7 @@ class Stream {
   Buffer output_;
   Peer peer_;
   bool dirty_ = false;
+  bool is_layer_ = false;  // pending_below() counts
 };
 
 // Dropping the pointer closes the stream: after its output was written (at most

@@ -105,7 +105,7 @@ void SimStream::deliver() {
   side.in.consume(count);
   ++loop().stats_.reads;
   loop().stats_.bytes_read += count;
-  handler_->on_bytes({bytes.get(), count});
+  handler_->on_input({bytes.get(), count});
 }
 
 void SimStream::write_output() {

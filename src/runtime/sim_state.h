@@ -70,6 +70,9 @@ class SimStream final : public Stream {
 
   void pause() override { paused_ = true; }
   void resume() override { paused_ = false; }
+  void set_handler(StreamHandler& handler) override {
+    if (handler_ != nullptr) handler_ = &handler;
+  }
 
   // True if serve() would do something.
   [[nodiscard]] bool ready() const;

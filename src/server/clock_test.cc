@@ -92,7 +92,7 @@ class Machine {
   }
   double metric(const std::string& name) {
     const auto admin = network.connect({"127.0.0.1", 8080});
-    const std::string text = exchange(*admin, "GET /metrics HTTP/1.1\r\n\r\n");
+    const std::string text = exchange(*admin, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     const auto at = text.find("\n" + name + " ");
     REQUIRE_MESSAGE(at != std::string::npos, name);
     return std::stod(text.substr(at + name.size() + 2));

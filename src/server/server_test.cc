@@ -67,12 +67,15 @@ TEST_CASE("it listens, serves MQTT and metrics, and stops") {
     CHECK(fixture.exchange(*device, "\x30\x05\x00\x01thi"sv) == "\x30\x05\x00\x01thi"sv);
 
     const auto admin = fixture.network.connect({"127.0.0.1", 8080});
-    CHECK(fixture.exchange(*admin, "GET /healthz HTTP/1.1\r\n\r\n").ends_with("\r\n\r\nok\n"));
-    const std::string metrics = fixture.exchange(*admin, "GET /metrics HTTP/1.1\r\n\r\n");
+    CHECK(fixture.exchange(*admin, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+              .ends_with("\r\n\r\nok\n"));
+    const std::string metrics =
+        fixture.exchange(*admin, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     CHECK(metrics.find("gnomon_connections 1\n") != std::string::npos);
     CHECK(metrics.find("gnomon_messages_sent_total{qos=\"0\"} 1\n") != std::string::npos);
-    CHECK(fixture.exchange(*admin, "GET /x HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
-    CHECK(fixture.exchange(*admin, "POST /metrics HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+    CHECK(fixture.exchange(*admin, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+              .starts_with("HTTP/1.1 404 "));
+    CHECK(fixture.exchange(*admin, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
               .starts_with("HTTP/1.1 405 "));
 
     server.begin_stop();
