@@ -264,10 +264,11 @@ void Connection::open_session() {
 void Connection::denied(Reason reason) {
   pending_.reset();
   if (state_ == State::ended) return shard_.retire(ref_);
-  refuse_connect(reason,
-                 reason == Reason::quota_exceeded ? "a quota is used up, or the disk is full"
-                                                  : "another connection took the client id",
-                 Count::connect_refused_limit);
+  const bool quota = reason == Reason::quota_exceeded;
+  refuse_connect(
+      reason,
+      quota ? "a quota is used up, or the disk is full" : "another connection took the client id",
+      quota ? Count::connect_refused_quota : Count::connect_refused_busy);
 }
 
 void Connection::evicted() {
