@@ -145,7 +145,7 @@ constexpr auto table = std::to_array<Setting>({
     {"listen.http", "listen-http", "ADDRESS", "HTTP and WebSocket: not built yet, only off",
      Form::text, read_unbuilt, show_off},
     {"listen.admin", "listen-admin", "ADDRESS",
-     "HTTP for /metrics and /healthz: HOST:PORT on loopback (port 0: any), off", Form::text,
+     "Metrics, health, gnomon clients: HOST:PORT on loopback (port 0: any), off", Form::text,
      [](Config& c, std::string_view text) {
        return read_loopback(c.listen_admin, text,
                             "beyond it every connection needs an identity, which is not built yet");
