@@ -13,6 +13,7 @@
 #include "broker/counters.h"
 #include "broker/delivery.h"
 #include "broker/encoder.h"
+#include "broker/inspect.h"
 #include "broker/mail.h"
 #include "broker/rate.h"
 #include "broker/retained.h"
@@ -65,6 +66,12 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   // The server stops: DISCONNECT 0x8B, close when flushed.
   void shut_down();
   void end_slow();
+
+  // ---- for an administrator (shard_admin.cc)
+  [[nodiscard]] ClientView view() const;
+  void list(SubscriptionPage& page);
+  // DISCONNECT 0x98; its will is published.
+  void kick();
 
   [[nodiscard]] const ConnectionRef& ref() const { return ref_; }
   Session& session() { return session_; }

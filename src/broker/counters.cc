@@ -41,6 +41,7 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_disconnects_total", Kind::counter, "reason=\"refused\"", ended},
     {"gnomon_disconnects_total", Kind::counter, "reason=\"slow\"", ended},
     {"gnomon_disconnects_total", Kind::counter, "reason=\"shutdown\"", ended},
+    {"gnomon_disconnects_total", Kind::counter, "reason=\"administrative\"", ended},
     {"gnomon_messages_received_total", Kind::counter, "qos=\"0\"", "PUBLISHes taken from clients."},
     {"gnomon_messages_received_total", Kind::counter, "qos=\"1\"", "PUBLISHes taken from clients."},
     {"gnomon_messages_received_total", Kind::counter, "qos=\"2\"", "PUBLISHes taken from clients."},

@@ -33,6 +33,7 @@ enum class Count : std::uint8_t {
   disconnects_refused,
   disconnects_slow,
   disconnects_shutdown,
+  disconnects_administrative,
   received_qos0,
   received_qos1,
   received_qos2,

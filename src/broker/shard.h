@@ -79,6 +79,19 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   // Tells every client that the server stops. drained() is true when their output is taken.
   void shut_down();
   [[nodiscard]] bool drained() const;
+
+  // ---- for an administrator (shard_admin.cc)
+  void list(ClientPage& page) const;
+  void list(SubscriptionPage& page) const;
+  // What this shard's keeper knows of a client id whose slot is here.
+  [[nodiscard]] ClientRecord record_of(const std::string& client_id) const {
+    return keeper_.record_of(client_id);
+  }
+  // Nothing if that connection has ended.
+  [[nodiscard]] std::optional<ClientView> view(const ConnectionRef& ref);
+  void list(const ConnectionRef& ref, SubscriptionPage& page);
+  bool kick(const ConnectionRef& ref);
+
   // A copy of the counters, gauges brought up to date.
   Counters sample();
 
