@@ -35,9 +35,13 @@ struct Gather {
 
 }  // namespace
 
-// One row an operation. GET stands for HEAD too.
+// One row an operation. GET stands for HEAD too; behind a path that ends with / there is a name.
 struct Admin::Route {
   std::string_view method, path;
+  [[nodiscard]] bool serves(std::string_view asked) const {
+    return path.ends_with('/') ? asked.size() > path.size() && asked.starts_with(path)
+                               : asked == path;
+  }
   void (Admin::*serve)(const net::Request&, Respond);
   bool early = false;  // also before the server is ready
 };
@@ -64,11 +68,16 @@ void Admin::answer(const net::Request& request, Respond respond) {
       Route{"GET", "/readyz", &Admin::readyz, true},
       Route{"GET", "/metrics", &Admin::metrics},
       Route{"POST", "/backup", &Admin::backup},
+      Route{"GET", "/clients", &Admin::clients},
+      Route{"GET", "/clients/", &Admin::client},
+      Route{"DELETE", "/clients/", &Admin::kick},
+      Route{"GET", "/subscriptions", &Admin::subscriptions},
+      Route{"GET", "/retained", &Admin::retained},
   };
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   std::string allowed;
   for (const Route& route : routes) {
-    if (route.path != request.path()) continue;
+    if (!route.serves(request.path())) continue;
     if (route.method != method) {
       (allowed += allowed.empty() ? "" : ", ") +=
           route.method == "GET" ? "GET, HEAD" : route.method;
@@ -80,7 +89,8 @@ void Admin::answer(const net::Request& request, Respond respond) {
   if (!allowed.empty()) return respond({405, {{"Allow", allowed}}, "only " + allowed + "\n"});
   std::string known = "try";
   for (const Route& route : routes) {
-    ((known += known == "try" ? " " : ", ") += route.method == "GET" ? "" : "POST ") += route.path;
+    (known += known == "try" ? " " : ", ") += std::string(route.method) + ' ';
+    (known += route.path) += route.path.ends_with('/') ? "ID" : "";
   }
   respond(text(404, known + '\n'));
 }

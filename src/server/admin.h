@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,11 +51,30 @@ class Admin {
   void metrics(const net::Request& request, Respond respond);
   void backup(const net::Request& request, Respond respond);
 
+  // ---- admin_clients.cc
+  void clients(const net::Request& request, Respond respond);
+  void subscriptions(const net::Request& request, Respond respond);
+  void client(const net::Request& request, Respond respond);
+  void kick(const net::Request& request, Respond respond);
+  void retained(const net::Request& request, Respond respond);
+  struct Walk;
+  std::shared_ptr<Walk> begin_walk(const net::Request& request, const char* name, Respond respond);
+  template <class Page, class Add>
+  void step(const std::shared_ptr<Walk>& walk, const Add& add);
+  using WithRecord = std::function<void(const std::string& id, const broker::ClientRecord& record,
+                                        const Respond& respond)>;
+  void with_record(const net::Request& request, Respond respond, const WithRecord& then);
+  void describe(const std::string& id, const broker::ClientRecord& record, const Respond& respond);
+  [[nodiscard]] net::Response read_retained_page(const broker::RetainedRequest& wanted,
+                                                 std::size_t limit) const;
+
   const AdminView view_;
   const WallTime started_;
   Readiness readiness_;
   std::atomic<std::uint64_t> refused_early_{0};
   bool backing_up_ = false;
+  static constexpr int retained_reads_max = 4;
+  int retained_reads_ = 0;  // on the pool
   net::HttpServer http_;
 };
 
