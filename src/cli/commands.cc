@@ -18,11 +18,16 @@ struct Command {
   int (*run)(Words words);
 };
 
-constexpr std::array<Command, 7> commands{{
+constexpr std::array<Command, 12> commands{{
     {"serve", "Run the server", serve},
     {"check-config", "Tell every mistake in the settings, and what they come to", check_config},
     {"backup", "Copy everything that is kept, while the server runs", backup},
     {"restore", "Make a data folder from a backup", restore},
+    {"clients", "List clients: those that are connected, and sessions that are kept", clients},
+    {"client", "Tell all about one client", client},
+    {"kick", "End the connection of a client", kick},
+    {"subscriptions", "List who subscribes to what", subscriptions},
+    {"retained", "List the messages that are retained", retained},
     {"pub", "Publish messages", publish},
     {"sub", "Print the messages of topics", subscribe},
     {"bench", "Put load on a broker and measure it", bench},

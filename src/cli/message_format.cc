@@ -5,7 +5,7 @@
 #include <ctime>
 
 #include "base/json_text.h"
-#include "cli/json_check.h"
+#include "cli/json.h"
 
 namespace gnomon::cli {
 

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "cli/json_check.h"
+#include "cli/json.h"
 
 namespace gnomon::cli {
 namespace {
@@ -90,22 +90,6 @@ TEST_CASE("what is no format") {
     CAPTURE(text);
     CHECK(!MessageFormat::parse(text).ok());
   }
-}
-
-TEST_CASE("what is JSON") {
-  for (const char* text :
-       {"1", "-0.5e+3", "\"a\\u00e4\\n\"", "true", " null ", "[]", "[1, [2]]", "{\"a\":{}}"}) {
-    CAPTURE(text);
-    CHECK(is_json(text));
-  }
-  for (const char* text :
-       {"", "01", "1.", ".5", "\"", "\"\\x\"", "\"\\u12\"", "tru", "[1,]", "{a:1}", "{\"a\"}",
-        "{\"a\":1,}", "[", "1 2", "\"\xff\"", "\"\n\"", "-"}) {
-    CAPTURE(text);
-    CHECK(!is_json(text));
-  }
-  CHECK(!is_json(std::string(100'000, '[')));
-  CHECK(is_json(std::string(500, '[') + std::string(500, ']')));
 }
 
 }  // namespace
