@@ -62,6 +62,7 @@ void Connection::flush_answers() {
   Buffer& answers = shard_.answers_;
   if (answers.empty()) return;
   if (stream_) {
+    if (trace_) trace_sent(answers.view());
     stream_->output().append(answers.view());
     stream_->flush();
   }
@@ -70,6 +71,8 @@ void Connection::flush_answers() {
 
 bool Connection::handle(mqtt::Event event) {
   mqtt::Incoming& incoming = shard_.incoming_;
+  if (!shard_.traces_.empty()) [[unlikely]]
+    trace_received(event);
   switch (event) {
     case mqtt::Event::publish:
       return on_publish(incoming.publish);
@@ -248,7 +251,7 @@ void Connection::open_session() {
   if (pending->assigned_id) connack.assigned_client_id = client_id_;
   machine_.accept(connack, shard_.answers_);
   if (!machine_.established()) return end(Count::connect_refused_limit, WillFate::drop);
-  plain_ = machine_.peer_topic_alias_max() == 0;
+  plain_ = machine_.peer_topic_alias_max() == 0 && !trace_;
   state_ = State::established;
   if (profile.rates.limit_connections()) rated_ = std::make_unique<Rated>();
   --shard_.unauthenticated_;

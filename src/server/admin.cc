@@ -73,6 +73,9 @@ void Admin::answer(const net::Request& request, Respond respond) {
       Route{"DELETE", "/clients/", &Admin::kick},
       Route{"GET", "/subscriptions", &Admin::subscriptions},
       Route{"GET", "/retained", &Admin::retained},
+      Route{"POST", "/traces", &Admin::begin_trace},
+      Route{"GET", "/traces/", &Admin::trace},
+      Route{"DELETE", "/traces/", &Admin::delete_trace},
   };
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   std::string allowed;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -68,6 +69,25 @@ class Admin {
   [[nodiscard]] net::Response read_retained_page(const broker::RetainedRequest& wanted,
                                                  std::size_t limit) const;
 
+  // ---- admin_trace.cc
+  // Traced: a client id that somebody watches. Ends when nobody has asked for a while.
+  class Traced final : public runtime::Timer {
+   public:
+    Traced(Admin& admin, std::uint64_t number, std::string client_id);
+    void asked();
+    const std::string client;
+
+   private:
+    void on_timer() override;
+    Admin& admin_;
+    const std::uint64_t number_;
+  };
+  void begin_trace(const net::Request& request, Respond respond);
+  void trace(const net::Request& request, Respond respond);
+  void delete_trace(const net::Request& request, Respond respond);
+  Traced* find_trace(const net::Request& request, std::uint64_t& number, const Respond& respond);
+  void end_trace(std::uint64_t number);
+
   const AdminView view_;
   const WallTime started_;
   Readiness readiness_;
@@ -75,6 +95,8 @@ class Admin {
   bool backing_up_ = false;
   static constexpr int retained_reads_max = 4;
   int retained_reads_ = 0;  // on the pool
+  std::map<std::uint64_t, std::unique_ptr<Traced>> traces_;
+  std::uint64_t next_trace_ = 1;
   net::HttpServer http_;
 };
 
