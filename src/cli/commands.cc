@@ -18,7 +18,7 @@ struct Command {
   int (*run)(Words words);
 };
 
-constexpr std::array<Command, 12> commands{{
+constexpr std::array<Command, 13> commands{{
     {"serve", "Run the server", serve},
     {"check-config", "Tell every mistake in the settings, and what they come to", check_config},
     {"backup", "Copy everything that is kept, while the server runs", backup},
@@ -28,6 +28,7 @@ constexpr std::array<Command, 12> commands{{
     {"kick", "End the connection of a client", kick},
     {"subscriptions", "List who subscribes to what", subscriptions},
     {"retained", "List the messages that are retained", retained},
+    {"trace", "Print the packets of a client as they come and go", trace},
     {"pub", "Publish messages", publish},
     {"sub", "Print the messages of topics", subscribe},
     {"bench", "Put load on a broker and measure it", bench},

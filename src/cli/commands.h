@@ -19,6 +19,7 @@ int client(Words words);
 int kick(Words words);
 int subscriptions(Words words);
 int retained(Words words);
+int trace(Words words);
 int publish(Words words);
 int subscribe(Words words);
 int bench(Words words);
