@@ -6,7 +6,8 @@
 
 namespace gnomon {
 
-// Appends `text` as a JSON string, in quotes. Bytes that are no UTF-8 become U+FFFD, one each.
+// Appends `text` as a JSON string, in quotes. Bytes that are no UTF-8 become U+FFFD, one each; all
+// that could deceive who looks at it is escaped.
 void append_json(std::string& out, std::string_view text);
 [[nodiscard]] inline std::string json_text(std::string_view text) {
   std::string out;

@@ -12,7 +12,9 @@ TEST_CASE("JSON strings: quotes, controls and bytes that are no UTF-8 are escape
   CHECK(json_text("wörld €😀") == "\"wörld €😀\"");
   CHECK(json_text("a\xff\xc3z\xe2\x82") ==
         "\"a\xef\xbf\xbd\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\"");
-  CHECK(json_text("\xc2\x80") == "\"\xc2\x80\"");
+  CHECK(json_text("\xc2\x9b \xc2\xa0") == "\"\\u009b \xc2\xa0\"");
+  CHECK(json_text("\u2027\u2028\u202e\u202f") == "\"\u2027\\u2028\\u202e\u202f\"");
+  CHECK(json_text("\u2065\u2066\u2069\u206a") == "\"\u2065\\u2066\\u2069\u206a\"");
 }
 
 }  // namespace gnomon
