@@ -88,6 +88,7 @@ int serve(Words words) {
   const server::Config& config = loaded.config;
 
   set_log_level(config.log_level);
+  set_log_format(config.log_format);
   raise_descriptor_limit();
   umask(S_IRWXG | S_IRWXO);  // what is kept is for its owner only
   auto folder = store::Folder::open(config.data);
