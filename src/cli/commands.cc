@@ -12,13 +12,7 @@ namespace gnomon::cli {
 
 namespace {
 
-struct Command {
-  std::string_view name;
-  std::string_view purpose;
-  int (*run)(Words words);
-};
-
-constexpr std::array<Command, 13> commands{{
+constexpr std::array<Command, 15> commands{{
     {"serve", "Run the server", serve},
     {"check-config", "Tell every mistake in the settings, and what they come to", check_config},
     {"backup", "Copy everything that is kept, while the server runs", backup},
@@ -32,6 +26,8 @@ constexpr std::array<Command, 13> commands{{
     {"pub", "Publish messages", publish},
     {"sub", "Print the messages of topics", subscribe},
     {"bench", "Put load on a broker and measure it", bench},
+    {"completions", "Print what makes bash complete commands and options", completions},
+    {"manual", "Print the manual page", manual},
 }};
 
 std::string help() {
@@ -52,6 +48,8 @@ std::string help() {
 }
 
 }  // namespace
+
+std::span<const Command> all_commands() { return commands; }
 
 int run(const std::vector<std::string>& words) {
   // A closed pipe or connection is an error where it is written, not the end of the process.

@@ -14,6 +14,7 @@
 #include "base/wall_guard.h"
 #include "cli/commands.h"
 #include "cli/config_arguments.h"
+#include "cli/notify.h"
 #include "cli/process.h"
 #include "partition/syncer.h"
 #include "runtime/pool.h"
@@ -124,9 +125,11 @@ int serve(Words words) {
 
   const auto start = std::chrono::duration_cast<std::chrono::milliseconds>(own_age());
   std::cout << server::ready_line(server.listening(), config, getpid(), start.count()) << std::endl;
+  notify_manager("READY=1");
   log_info("started", {{"version", version()}, {"durability", on_disk ? "disk" : "memory"}});
   int signal = 0;
   sigwait(&signals, &signal);
+  notify_manager("STOPPING=1");
   log_info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
   server.stop();
   log_info("stopped");

@@ -7,7 +7,7 @@ import { run, start } from '../harness/server.mjs';
 import { suite } from '../harness/suite.mjs';
 
 const commands = ['serve', 'check-config', 'backup', 'restore', 'clients', 'client', 'kick',
-  'subscriptions', 'retained', 'trace', 'pub', 'sub', 'bench'];
+  'subscriptions', 'retained', 'trace', 'pub', 'sub', 'bench', 'completions', 'manual'];
 
 describe('the command line', { concurrency: 4 }, () => {
   it('--help names every command', async () => {
