@@ -5,22 +5,27 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace gnomon::cli {
 
 // Json: one value, read.
+struct JsonMember;
 struct Json {
   enum class Kind : std::uint8_t { null, boolean, number, string, array, object };
   Kind kind = Kind::null;
-  std::string text;                                   // string; number and boolean as written
-  std::vector<std::pair<std::string, Json>> members;  // object; array, with empty names
+  std::string text;                 // string; number and boolean as written
+  std::vector<JsonMember> members;  // object; array, with empty names
 
   // The first member of that name, or null.
   [[nodiscard]] const Json* find(std::string_view name) const;
   // The text of a member, "" if there is none.
   [[nodiscard]] std::string_view get(std::string_view name) const;
+};
+
+struct JsonMember {
+  std::string name;
+  Json value;
 };
 
 // One JSON value (RFC 8259), at most 512 levels deep, in UTF-8; nullopt: it is none.

@@ -33,8 +33,8 @@ TEST_CASE("values of JSON") {
   CHECK(value->find("none") == nullptr);
   const Json* list = value->find("l");
   REQUIRE(list->members.size() == 2);
-  CHECK(list->members[0].second.text == "1");
-  CHECK(list->members[1].second.get("k") == "2");
+  CHECK(list->members[0].value.text == "1");
+  CHECK(list->members[1].value.get("k") == "2");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 namespace gnomon::cli {
 
 bool notify_manager(std::string_view state) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
   const char* const given = std::getenv("NOTIFY_SOCKET");
   if (given == nullptr || *given == '\0') return true;
   const std::string_view path(given);

@@ -42,9 +42,8 @@ Result<void> take_host(std::string_view text, BrokerUrl& url) {
   if (port.empty()) return {};
   port.remove_prefix(1);
   std::uint16_t number = 0;
-  const char* const end = port.data() + port.size();
-  const auto [stopped, error] = std::from_chars(port.data(), end, number);
-  if (error != std::errc() || stopped != end || number == 0) {
+  const auto [stopped, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (error != std::errc() || stopped != port.data() + port.size() || number == 0) {
     return invalid("must have a port from 1 to 65535");
   }
   url.port = number;

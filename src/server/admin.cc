@@ -42,7 +42,7 @@ struct Admin::Route {
     return path.ends_with('/') ? asked.size() > path.size() && asked.starts_with(path)
                                : asked == path;
   }
-  void (Admin::*serve)(const net::Request&, Respond);
+  void (Admin::*serve)(const net::Request&, const Respond&);
   bool early = false;  // also before the server is ready
 };
 
@@ -50,8 +50,8 @@ Admin::Admin(const AdminView& view)
     : view_(view),
       started_(view.ports.wall.now()),
       readiness_(view.control, pointers(view.loops), view.ports.store),
-      http_(view.control, [this](const net::Request& request, Respond respond) {
-        answer(request, std::move(respond));
+      http_(view.control, [this](const net::Request& request, const Respond& respond) {
+        answer(request, respond);
       }) {}
 
 Result<std::string> Admin::listen() {
@@ -62,7 +62,7 @@ Result<std::string> Admin::listen() {
   return to_string(*bound);
 }
 
-void Admin::answer(const net::Request& request, Respond respond) {
+void Admin::answer(const net::Request& request, const Respond& respond) {
   static constexpr std::array routes{
       Route{"GET", "/healthz", &Admin::healthz, true},
       Route{"GET", "/readyz", &Admin::readyz, true},
@@ -87,7 +87,7 @@ void Admin::answer(const net::Request& request, Respond respond) {
       continue;
     }
     if (readiness_.starting() && !route.early) return respond(text(503, "starting\n"));
-    return (this->*route.serve)(request, std::move(respond));
+    return (this->*route.serve)(request, respond);
   }
   if (!allowed.empty()) return respond({405, {{"Allow", allowed}}, "only " + allowed + "\n"});
   std::string known = "try";
@@ -98,19 +98,19 @@ void Admin::answer(const net::Request& request, Respond respond) {
   respond(text(404, known + '\n'));
 }
 
-void Admin::healthz(const net::Request&, Respond respond) { respond(text(200, "ok\n")); }
+void Admin::healthz(const net::Request&, const Respond& respond) { respond(text(200, "ok\n")); }
 
-void Admin::readyz(const net::Request&, Respond respond) {
-  readiness_.ask([respond = std::move(respond)](const std::string& reason) {
+void Admin::readyz(const net::Request&, const Respond& respond) {
+  readiness_.ask([respond](const std::string& reason) {
     respond(reason.empty() ? text(200, "ok\n") : text(503, reason + '\n'));
   });
 }
 
-void Admin::metrics(const net::Request&, Respond respond) {
+void Admin::metrics(const net::Request&, const Respond& respond) {
   auto gather = std::make_shared<Gather>();
   gather->counters.resize(view_.shards.size());
   gather->missing = view_.shards.size();
-  gather->respond = std::move(respond);
+  gather->respond = respond;
   for (std::size_t i = 0; i < view_.shards.size(); ++i) {
     view_.loops[i]->post([this, gather, i] {
       gather->counters[i] = view_.shards[i]->sample();
@@ -132,14 +132,14 @@ void Admin::metrics(const net::Request&, Respond respond) {
 }
 
 // On the pool: it waits for the disk. One at a time: each is as much as the disk can do.
-void Admin::backup(const net::Request& request, Respond respond) {
+void Admin::backup(const net::Request& request, const Respond& respond) {
   const auto target = read_backup_request(request, view_.config.data);
   if (!target) return respond(refusal(target.error()));
   if (backing_up_) {
     return respond(refusal({Code::conflict, "a backup is being written: try again when it is"}));
   }
   backing_up_ = true;
-  view_.ports.pool.run([this, target = *target, respond = std::move(respond)] {
+  view_.ports.pool.run([this, target = *target, respond] {
     const auto done = back_up(view_.ports.store, view_.config.data, target, view_.ports.clock);
     if (done) {
       log_info("backup", {{"written", *done}});

@@ -46,25 +46,26 @@ class Admin {
  private:
   using Respond = net::HttpServer::Respond;
   struct Route;
-  void answer(const net::Request& request, Respond respond);
-  void healthz(const net::Request& request, Respond respond);
-  void readyz(const net::Request& request, Respond respond);
-  void metrics(const net::Request& request, Respond respond);
-  void backup(const net::Request& request, Respond respond);
+  void answer(const net::Request& request, const Respond& respond);
+  void healthz(const net::Request& request, const Respond& respond);
+  void readyz(const net::Request& request, const Respond& respond);
+  void metrics(const net::Request& request, const Respond& respond);
+  void backup(const net::Request& request, const Respond& respond);
 
   // ---- admin_clients.cc
-  void clients(const net::Request& request, Respond respond);
-  void subscriptions(const net::Request& request, Respond respond);
-  void client(const net::Request& request, Respond respond);
-  void kick(const net::Request& request, Respond respond);
-  void retained(const net::Request& request, Respond respond);
+  void clients(const net::Request& request, const Respond& respond);
+  void subscriptions(const net::Request& request, const Respond& respond);
+  void client(const net::Request& request, const Respond& respond);
+  void kick(const net::Request& request, const Respond& respond);
+  void retained(const net::Request& request, const Respond& respond);
   struct Walk;
-  std::shared_ptr<Walk> begin_walk(const net::Request& request, const char* name, Respond respond);
+  std::shared_ptr<Walk> begin_walk(const net::Request& request, const char* name,
+                                   const Respond& respond);
   template <class Page, class Add>
   void step(const std::shared_ptr<Walk>& walk, const Add& add);
   using WithRecord = std::function<void(const std::string& id, const broker::ClientRecord& record,
                                         const Respond& respond)>;
-  void with_record(const net::Request& request, Respond respond, const WithRecord& then);
+  void with_record(const net::Request& request, const Respond& respond, const WithRecord& then);
   void describe(const std::string& id, const broker::ClientRecord& record, const Respond& respond);
   [[nodiscard]] net::Response read_retained_page(const broker::RetainedRequest& wanted,
                                                  std::size_t limit) const;
@@ -82,9 +83,9 @@ class Admin {
     Admin& admin_;
     const std::uint64_t number_;
   };
-  void begin_trace(const net::Request& request, Respond respond);
-  void trace(const net::Request& request, Respond respond);
-  void delete_trace(const net::Request& request, Respond respond);
+  void begin_trace(const net::Request& request, const Respond& respond);
+  void trace(const net::Request& request, const Respond& respond);
+  void delete_trace(const net::Request& request, const Respond& respond);
   Traced* find_trace(const net::Request& request, std::uint64_t& number, const Respond& respond);
   void end_trace(std::uint64_t number);
 

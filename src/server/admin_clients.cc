@@ -20,7 +20,6 @@ namespace {
 
 using broker::ClientPage;
 using broker::PagePlace;
-using broker::Shard;
 using broker::SubscriptionPage;
 
 constexpr std::size_t page_max = 1000, page_default = 100;  // entries
@@ -101,8 +100,10 @@ bool read_hex(std::string_view text, std::string& bytes) {
   if (text.size() % 2 != 0) return false;
   for (; !text.empty(); text.remove_prefix(2)) {
     unsigned byte = 0;
-    if (std::from_chars(text.data(), text.data() + 2, byte, 16).ptr != text.data() + 2)
-      return false;
+    const std::string_view pair = text.substr(0, 2);
+    const char* const stopped =
+        std::from_chars(pair.data(), pair.data() + pair.size(), byte, 16).ptr;
+    if (stopped != pair.data() + pair.size()) return false;
     bytes += static_cast<char>(byte);
   }
   return true;
@@ -146,7 +147,7 @@ void Admin::step(const std::shared_ptr<Walk>& walk, const Add& add) {
 
 // The beginning of a request for pages; null: it was refused.
 std::shared_ptr<Admin::Walk> Admin::begin_walk(const net::Request& request, const char* name,
-                                               Respond respond) {
+                                               const Respond& respond) {
   const auto refuse = [&respond](const Error& error) {
     respond(refusal(error, 404));
     return nullptr;
@@ -158,19 +159,19 @@ std::shared_ptr<Admin::Walk> Admin::begin_walk(const net::Request& request, cons
   if (!limit) return refuse(limit.error());
   const auto place = read_place(*query, view_.shards.size());
   if (!place) return refuse(place.error());
-  return std::make_shared<Walk>(Walk{*place, *limit, 0, name, {}, std::move(respond)});
+  return std::make_shared<Walk>(Walk{*place, *limit, 0, name, {}, respond});
 }
 
-void Admin::clients(const net::Request& request, Respond respond) {
-  const auto walk = begin_walk(request, "clients", std::move(respond));
+void Admin::clients(const net::Request& request, const Respond& respond) {
+  const auto walk = begin_walk(request, "clients", respond);
   if (!walk) return;
   step<ClientPage>(walk, [now = view_.control.wall_now()](Walk& to, const ClientPage& page) {
     for (const broker::ClientView& client : page.clients) to.add(to_json(client, now));
   });
 }
 
-void Admin::subscriptions(const net::Request& request, Respond respond) {
-  const auto walk = begin_walk(request, "subscriptions", std::move(respond));
+void Admin::subscriptions(const net::Request& request, const Respond& respond) {
+  const auto walk = begin_walk(request, "subscriptions", respond);
   if (!walk) return;
   step<SubscriptionPage>(walk, [](Walk& to, const SubscriptionPage& page) {
     for (const auto& each : page.subscriptions) to.add(to_json(each, true));
@@ -180,14 +181,15 @@ void Admin::subscriptions(const net::Request& request, Respond respond) {
 // ---- one client
 
 // What the home of a client id knows, then what `then` makes of it, on the control loop.
-void Admin::with_record(const net::Request& request, Respond respond, const WithRecord& then) {
+void Admin::with_record(const net::Request& request, const Respond& respond,
+                        const WithRecord& then) {
   if (auto checked = check_sender(request); !checked) return respond(refusal(checked.error()));
   const auto id = percent_decoded(request.path().substr(std::string_view("/clients/").size()));
   if (!id) return respond(refusal(id.error()));
   const auto slot = partition::slot_of(partition::KeyKind::client_id, *id);
   const auto home =
       static_cast<std::size_t>(partition::thread_of(slot, static_cast<int>(view_.shards.size())));
-  view_.loops[home]->post([this, home, id = *id, respond = std::move(respond), then] {
+  view_.loops[home]->post([this, home, id = *id, respond, then] {
     auto record = std::make_shared<broker::ClientRecord>(view_.shards[home]->record_of(id));
     view_.control.post([id, respond, then, record] {
       if (!record->session && !record->holder) {
@@ -198,8 +200,8 @@ void Admin::with_record(const net::Request& request, Respond respond, const With
   });
 }
 
-void Admin::client(const net::Request& request, Respond respond) {
-  with_record(request, std::move(respond),
+void Admin::client(const net::Request& request, const Respond& respond) {
+  with_record(request, respond,
               [this](const std::string& id, const broker::ClientRecord& record,
                      const Respond& answer) { describe(id, record, answer); });
 }
@@ -242,9 +244,9 @@ void Admin::describe(const std::string& id, const broker::ClientRecord& record,
   });
 }
 
-void Admin::kick(const net::Request& request, Respond respond) {
+void Admin::kick(const net::Request& request, const Respond& respond) {
   with_record(
-      request, std::move(respond),
+      request, respond,
       [this](const std::string& id, const broker::ClientRecord& record, const Respond& answer) {
         const auto missing = [answer, id] {
           answer(refusal({Code::not_found, "client " + json_text(id) + " is not connected"}, 404));
@@ -264,7 +266,7 @@ void Admin::kick(const net::Request& request, Respond respond) {
 
 // ---- retained messages
 
-void Admin::retained(const net::Request& request, Respond respond) {
+void Admin::retained(const net::Request& request, const Respond& respond) {
   if (auto checked = check_sender(request); !checked) return respond(refusal(checked.error()));
   auto query = read_query(request.target, {"filter", "after", "limit"});
   if (!query) return respond(refusal(query.error()));
@@ -292,7 +294,7 @@ void Admin::retained(const net::Request& request, Respond respond) {
     return respond(refusal({Code::conflict, "too many are reading what is retained: try again"}));
   }
   ++retained_reads_;
-  view_.ports.pool.run([this, wanted, limit = *limit, respond = std::move(respond)] {
+  view_.ports.pool.run([this, wanted, limit = *limit, respond] {
     net::Response response = read_retained_page(wanted, limit);
     view_.control.post([this, respond, response = std::move(response)] {
       --retained_reads_;

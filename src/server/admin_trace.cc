@@ -40,7 +40,7 @@ void Admin::Traced::asked() {
 
 void Admin::Traced::on_timer() { admin_.end_trace(number_); }
 
-void Admin::begin_trace(const net::Request& request, Respond respond) {
+void Admin::begin_trace(const net::Request& request, const Respond& respond) {
   if (auto checked = check_sender(request); !checked) return respond(refusal(checked.error()));
   const auto query = read_query(request.target, {"client"});
   if (!query) return respond(refusal(query.error()));
@@ -102,7 +102,7 @@ Admin::Traced* Admin::find_trace(const net::Request& request, std::uint64_t& num
   return found->second.get();
 }
 
-void Admin::trace(const net::Request& request, Respond respond) {
+void Admin::trace(const net::Request& request, const Respond& respond) {
   std::uint64_t number = 0;
   Traced* traced = find_trace(request, number, respond);
   if (traced == nullptr) return;
@@ -147,7 +147,7 @@ void Admin::trace(const net::Request& request, Respond respond) {
   }
 }
 
-void Admin::delete_trace(const net::Request& request, Respond respond) {
+void Admin::delete_trace(const net::Request& request, const Respond& respond) {
   std::uint64_t number = 0;
   if (find_trace(request, number, respond) == nullptr) return;
   end_trace(number);

@@ -8,7 +8,7 @@ Readiness::Readiness(runtime::Loop& control, std::vector<runtime::Loop*> loops,
     : control_(control), loops_(std::move(loops)), store_(store), silent_(loops_.size(), false) {}
 
 std::string Readiness::reason() const {
-  switch (phase_) {
+  switch (phase_.load()) {
     case Phase::starting:
       return "starting: what was kept is being read";
     case Phase::stopping:
