@@ -1,7 +1,7 @@
 # The commands of this project; each works from a fresh clone and installs what it lacks.
 # What they run: CMakePresets.json (how it is built), scripts/ (everything else).
 
-.PHONY: help demo build release test check format bench soak clean
+.PHONY: help demo build release test check format bench soak package clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -36,6 +36,11 @@ bench: release ## loads on Gnomon, mosquitto and a bare forwarder, side by side
 
 soak: release ## a long run under mixed load; watches memory and lost messages
 	@scripts/soak
+
+package: release ## build/release/gnomon_….deb with a systemd unit, a manual page and completions
+	@scripts/install-packages package
+	@cd build/release && cpack >cpack.log 2>&1 || { tail -n 40 cpack.log; exit 1; }
+	@ls build/release/gnomon_*.deb
 
 clean: ## remove build/
 	@rm -rf build

@@ -1,12 +1,14 @@
 #include "base/log.h"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include "base/json_text.h"
 #include "base/utf8.h"
 
 namespace gnomon {
@@ -31,13 +33,21 @@ spdlog::level::level_enum level_of(LogLevel level) {
   return spdlog::level::off;
 }
 
+std::unique_ptr<spdlog::formatter> formatter(LogFormat format) {
+  return std::make_unique<spdlog::pattern_formatter>(
+      format == LogFormat::text ? "%Y-%m-%dT%H:%M:%S.%eZ %l %v"
+                                : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})",
+      spdlog::pattern_time_type::utc);
+}
+
+std::atomic<LogFormat> format_in_use{LogFormat::text};
+
 // Never destroyed, so that threads still running at exit may log.
 spdlog::logger& logger() {
   static spdlog::logger& instance = [&]() -> spdlog::logger& {
     auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     auto* made = new spdlog::logger("gnomon", std::move(sink));
-    made->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        "%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc));
+    made->set_formatter(formatter(LogFormat::text));
     made->set_level(spdlog::level::info);
     return *made;
   }();
@@ -94,24 +104,38 @@ bool append_escaped(std::string& out, std::string_view text) {
   return quotes;
 }
 
-void append_value(std::string& out, std::string_view value) {
+// How much of a long value is written: not to the middle of a character, at most three bytes back.
+std::size_t shown_of(std::string_view value) {
   std::size_t shown = std::min(value.size(), value_bytes_max);
-  // Not in the middle of a character: at most three bytes back.
   for (int i = 0; i < 3 && shown < value.size() && shown > 0; ++i) {
     if ((static_cast<unsigned char>(value[shown]) & 0xc0) != 0x80) break;
     --shown;
   }
+  return shown;
+}
+
+std::string cut_mark(std::string_view value) {
+  return "…(" + std::to_string(value.size()) + " bytes)";
+}
+
+void append_value(std::string& out, std::string_view value) {
+  const std::size_t shown = shown_of(value);
   const std::size_t start = out.size();
   if (append_escaped(out, value.substr(0, shown))) {
     out.insert(start, 1, '"');
     out += '"';
   }
-  if (shown < value.size()) out += "…(" + std::to_string(value.size()) + " bytes)";
+  if (shown < value.size()) out += cut_mark(value);
 }
 
 }  // namespace
 
 void set_log_level(LogLevel level) { logger().set_level(level_of(level)); }
+
+void set_log_format(LogFormat format) {
+  format_in_use = format;
+  logger().set_formatter(formatter(format));
+}
 
 bool log_enabled(LogLevel level) {
   return level != LogLevel::off && logger().should_log(level_of(level));
@@ -128,10 +152,30 @@ std::string log_text(std::string_view event, std::initializer_list<LogField> fie
   return line;
 }
 
+std::string log_json(std::string_view event, std::initializer_list<LogField> fields) {
+  std::string line = "\"event\":";
+  append_json(line, event);
+  for (const LogField& field : fields) {
+    line += ',';
+    append_json(line, field.key);
+    line += ':';
+    const std::size_t shown = shown_of(field.value);
+    if (field.number) {
+      line += field.value;
+    } else if (shown == field.value.size()) {
+      append_json(line, field.value);
+    } else {
+      append_json(line, field.value.substr(0, shown) + cut_mark(field.value));
+    }
+  }
+  return line;
+}
+
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   if (!log_enabled(level)) return;
   // As a view, not as a format string: braces in it mean nothing.
-  const std::string line = log_text(event, fields);
+  const std::string line =
+      format_in_use == LogFormat::text ? log_text(event, fields) : log_json(event, fields);
   logger().log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

@@ -33,6 +33,28 @@ TEST_CASE("plain values go as they are") {
   CHECK(log_text("x", {{"n", std::uint64_t{1} << 63}}) == "x n=9223372036854775808");
 }
 
+TEST_CASE("as JSON: numbers are numbers, everything else is a string") {
+  CHECK(log_json("stopped", {}) == R"("event":"stopped")");
+  CHECK(log_json("e", {{"mqtt", "a \"b\"\n"}, {"shards", 2}, {"text", "2"}}) ==
+        R"("event":"e","mqtt":"a \"b\"\n","shards":2,"text":"2")");
+  CHECK(log_json("e", {{"k", "\xff\x1b\u2028"}}) ==
+        "\"event\":\"e\",\"k\":\"\xef\xbf\xbd\\u001b\\u2028\"");
+  CHECK(log_json("e", {{"k", std::string(600, 'x')}}) ==
+        "\"event\":\"e\",\"k\":\"" + std::string(512, 'x') + "…(600 bytes)\"");
+}
+
+TEST_CASE("a line of JSON has its time in UTC and its level") {
+  const std::string line = standard_error_of([] {
+    set_log_format(LogFormat::json);
+    log_warn("a_test", {{"n", 7}, {"format", "{} %v %Y"}});
+    set_log_format(LogFormat::text);
+  });
+  CHECK(line.starts_with("{\"time\":\"2"));
+  CHECK(line.find(
+            "Z\",\"level\":\"warning\",\"event\":\"a_test\",\"n\":7,\"format\":\"{} %v %Y\"}\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("no value can end its quotes, its line or look like another field") {
   const auto value = [](std::string_view v) { return log_text("e", {{"k", v}}).substr(4); };
   CHECK(value("") == R"("")");

@@ -62,6 +62,7 @@ void Connection::flush_answers() {
   Buffer& answers = shard_.answers_;
   if (answers.empty()) return;
   if (stream_) {
+    if (trace_) trace_sent(answers.view());
     stream_->output().append(answers.view());
     stream_->flush();
   }
@@ -70,6 +71,8 @@ void Connection::flush_answers() {
 
 bool Connection::handle(mqtt::Event event) {
   mqtt::Incoming& incoming = shard_.incoming_;
+  if (!shard_.traces_.empty()) [[unlikely]]
+    trace_received(event);
   switch (event) {
     case mqtt::Event::publish:
       return on_publish(incoming.publish);
@@ -248,7 +251,7 @@ void Connection::open_session() {
   if (pending->assigned_id) connack.assigned_client_id = client_id_;
   machine_.accept(connack, shard_.answers_);
   if (!machine_.established()) return end(Count::connect_refused_limit, WillFate::drop);
-  plain_ = machine_.peer_topic_alias_max() == 0;
+  plain_ = machine_.peer_topic_alias_max() == 0 && !trace_;
   state_ = State::established;
   if (profile.rates.limit_connections()) rated_ = std::make_unique<Rated>();
   --shard_.unauthenticated_;
@@ -264,10 +267,11 @@ void Connection::open_session() {
 void Connection::denied(Reason reason) {
   pending_.reset();
   if (state_ == State::ended) return shard_.retire(ref_);
-  refuse_connect(reason,
-                 reason == Reason::quota_exceeded ? "a quota is used up, or the disk is full"
-                                                  : "another connection took the client id",
-                 Count::connect_refused_limit);
+  const bool quota = reason == Reason::quota_exceeded;
+  refuse_connect(
+      reason,
+      quota ? "a quota is used up, or the disk is full" : "another connection took the client id",
+      quota ? Count::connect_refused_quota : Count::connect_refused_busy);
 }
 
 void Connection::evicted() {

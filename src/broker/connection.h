@@ -13,12 +13,14 @@
 #include "broker/counters.h"
 #include "broker/delivery.h"
 #include "broker/encoder.h"
+#include "broker/inspect.h"
 #include "broker/mail.h"
 #include "broker/rate.h"
 #include "broker/retained.h"
 #include "broker/routes.h"
 #include "broker/session.h"
 #include "broker/tickets.h"
+#include "broker/trace.h"
 #include "mqtt/connection.h"
 #include "runtime/loop.h"
 
@@ -66,6 +68,13 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void shut_down();
   void end_slow();
 
+  // ---- for an administrator (shard_admin.cc)
+  [[nodiscard]] ClientView view() const;
+  void list(SubscriptionPage& page);
+  // DISCONNECT 0x98; its will is published.
+  void kick();
+  void watch(std::shared_ptr<Trace> trace);
+
   [[nodiscard]] const ConnectionRef& ref() const { return ref_; }
   Session& session() { return session_; }
   [[nodiscard]] bool established() const { return state_ == State::established; }
@@ -91,6 +100,12 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void on_drained() override;
   void on_ended(runtime::Ended why) override;
   void on_timer() override;
+
+  // ---- shard_trace.cc: only while somebody watches a client of this shard
+  void trace_received(mqtt::Event event);
+  void trace_sent(ByteView packets);
+  // What was appended to the output since it held `before` bytes.
+  void trace_output(std::size_t before) { trace_sent(stream_->output().view().subspan(before)); }
 
   void process(ByteView in);
   void flush_answers();
@@ -171,6 +186,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   };
   Instant last_received_{};
   std::unique_ptr<Rated> rated_;             // null: no rates are limited
+  std::shared_ptr<Trace> trace_;             // null: nobody watches this client
   std::unique_ptr<Tickets> tickets_;         // null: none open
   std::unique_ptr<Replays> replays_;         // null: none
   std::unique_ptr<PendingConnect> pending_;  // set while a claim is unanswered

@@ -80,7 +80,9 @@ void Connection::send_slowly(mqtt::Publish& publish, std::span<const std::uint32
     return shard_.counters_.add(Count::dropped_too_large);
   }
   if (publish.qos > 0) publish.packet_id = session_.window.take(publish.qos);
+  const std::size_t before = stream_->pending();
   machine_.publish(publish, stream_->output());
+  if (trace_) trace_output(before);
   stream_->flush();
   shard_.counters_.add(sent_counts[publish.qos]);
 }
@@ -152,7 +154,9 @@ void Connection::deliver_kept(const Delivery& delivery) {
     case Delivery::Kind::pubcomp: {
       const auto type = delivery.kind == Delivery::Kind::pubrel ? mqtt::PacketType::pubrel
                                                                 : mqtt::PacketType::pubcomp;
+      const std::size_t before = stream_->pending();
       machine_.ack({type, delivery.packet_id, delivery.reason, {}}, stream_->output());
+      if (trace_) trace_output(before);
       return stream_->flush();
     }
   }
@@ -170,7 +174,9 @@ void Connection::deliver_message(const Delivery& delivery) {
   publish.retain = delivery.retain;
   publish.dup = delivery.dup;
   publish.subscription_ids.assign(delivery.identifiers.begin(), delivery.identifiers.end());
+  const std::size_t before = stream_->pending();
   if (machine_.publish(publish, stream_->output())) {
+    if (trace_) trace_output(before);
     shard_.counters_.add(sent_counts[delivery.qos]);
     return stream_->flush();
   }

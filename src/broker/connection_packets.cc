@@ -231,6 +231,19 @@ topic::Options Connection::options_of(const mqtt::SubscribeEntry& entry,
 
 namespace {
 
+// What a refused filter counts as.
+Count count_of(Reason reason) {
+  switch (reason) {
+    case Reason::quota_exceeded:
+      return Count::subscribe_refused_quota;
+    case Reason::shared_subscriptions_not_supported:
+    case Reason::wildcard_subscriptions_not_supported:
+      return Count::subscribe_refused_unsupported;
+    default:
+      return Count::subscribe_refused_filter;
+  }
+}
+
 // Whether a SUBSCRIBE is to be answered with what is retained (MQTT 5 §3.8.3.1).
 bool wants_retained(const Profile& profile, std::string_view filter, const topic::Options& options,
                     bool existed) {
@@ -293,7 +306,7 @@ bool Connection::on_subscribe(const mqtt::Subscribe& subscribe) {
     const Reason reason = too_many ? Reason::quota_exceeded
                                    : subscribe_one(entry, subscribe.identifier, replay, joins);
     if (reason >= Reason::unspecified_error) {
-      shard_.counters_.add(Count::subscribe_refused);
+      shard_.counters_.add(count_of(reason));
       // 3.1 has no way to say no to one filter.
       if (machine_.version() == mqtt::Version::v31) {
         return disconnect(reason, "a filter is refused", Count::disconnects_refused);
@@ -403,7 +416,7 @@ void Connection::changed(Change& change) {
       continue;
     }
     if (refused) {
-      shard_.counters_.add(Count::subscribe_refused);
+      shard_.counters_.add(count_of(entry.reason));
       if (machine_.version() == mqtt::Version::v31) {
         disconnect(entry.reason, "a filter is refused", Count::disconnects_refused);
         return;

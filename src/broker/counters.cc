@@ -8,6 +8,12 @@ constexpr const char* refused = "CONNECTs refused, by reason.";
 constexpr const char* ended = "Connections that ended, by reason.";
 constexpr const char* dropped = "Deliveries to one receiver that were dropped, by reason.";
 constexpr const char* publish_refused = "PUBLISHes refused, by reason.";
+constexpr const char* filter_refused = "Filters refused in SUBSCRIBE, by reason.";
+constexpr const char* queue_refused =
+    "Messages that a session's queue did not take, or that were not retained, by reason.";
+constexpr const char* pauses =
+    "Times a connection was not read for a while, by reason: another shard was behind, or it had "
+    "sent more bytes than its rate.";
 }  // namespace
 
 const std::array<metrics::Row, counters> counter_rows{{
@@ -23,6 +29,9 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"protocol\"", refused},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"unsupported\"", refused},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"limit\"", refused},
+    {"gnomon_connects_refused_total", Kind::counter, "reason=\"busy\"", refused},
+    {"gnomon_connects_refused_total", Kind::counter, "reason=\"quota\"", refused},
+    {"gnomon_connects_refused_total", Kind::counter, "reason=\"starting\"", refused},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"timeout\"", refused},
     {"gnomon_disconnects_total", Kind::counter, "reason=\"client\"", ended},
     {"gnomon_disconnects_total", Kind::counter, "reason=\"lost\"", ended},
@@ -32,6 +41,7 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_disconnects_total", Kind::counter, "reason=\"refused\"", ended},
     {"gnomon_disconnects_total", Kind::counter, "reason=\"slow\"", ended},
     {"gnomon_disconnects_total", Kind::counter, "reason=\"shutdown\"", ended},
+    {"gnomon_disconnects_total", Kind::counter, "reason=\"administrative\"", ended},
     {"gnomon_messages_received_total", Kind::counter, "qos=\"0\"", "PUBLISHes taken from clients."},
     {"gnomon_messages_received_total", Kind::counter, "qos=\"1\"", "PUBLISHes taken from clients."},
     {"gnomon_messages_received_total", Kind::counter, "qos=\"2\"", "PUBLISHes taken from clients."},
@@ -52,23 +62,22 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_publishes_refused_total", Kind::counter, "reason=\"quota\"", publish_refused},
     {"gnomon_publishes_refused_total", Kind::counter, "reason=\"rate\"", publish_refused},
     {"gnomon_publishes_refused_total", Kind::counter, "reason=\"size\"", publish_refused},
-    {"gnomon_subscriptions_refused_total", Kind::counter, "", "Filters refused in SUBSCRIBE."},
+    {"gnomon_subscriptions_refused_total", Kind::counter, "reason=\"filter\"", filter_refused},
+    {"gnomon_subscriptions_refused_total", Kind::counter, "reason=\"unsupported\"", filter_refused},
+    {"gnomon_subscriptions_refused_total", Kind::counter, "reason=\"quota\"", filter_refused},
     {"gnomon_wills_published_total", Kind::counter, "", "Wills published."},
     {"gnomon_sessions_resumed_total", Kind::counter, "", "CONNECTs that found their session."},
     {"gnomon_sessions_expired_total", Kind::counter, "", "Persistent sessions that expired."},
-    {"gnomon_queue_refused_total", Kind::counter, "",
-     "Messages that a session's queue did not take, or that were not retained: it or the disk is "
-     "full."},
+    {"gnomon_queue_refused_total", Kind::counter, "reason=\"full\"", queue_refused},
+    {"gnomon_queue_refused_total", Kind::counter, "reason=\"disk\"", queue_refused},
     {"gnomon_shared_returned_total", Kind::counter, "",
      "Messages that went back to their share group because the member that had them went."},
     {"gnomon_duplicates_total", Kind::counter, "", "QoS 2 PUBLISHes that were taken before."},
     {"gnomon_retained_stored_total", Kind::counter, "", "Retained messages set or replaced."},
     {"gnomon_retained_sent_total", Kind::counter, "",
      "Retained messages sent to new subscriptions."},
-    {"gnomon_publisher_pauses_total", Kind::counter, "",
-     "Times a publisher was not read because another shard was behind."},
-    {"gnomon_publisher_throttled_total", Kind::counter, "",
-     "Times a connection was not read for a while because it had sent more bytes than its rate."},
+    {"gnomon_publisher_pauses_total", Kind::counter, "reason=\"shard_behind\"", pauses},
+    {"gnomon_publisher_pauses_total", Kind::counter, "reason=\"rate\"", pauses},
     {"gnomon_loop_turns_total", Kind::counter, "", "Turns of the event loops."},
     {"gnomon_loop_reads_total", Kind::counter, "", "Receive calls."},
     {"gnomon_loop_writes_total", Kind::counter, "", "Send calls."},

@@ -158,7 +158,7 @@ Reason Keeper::retain(const message::Message& message, SlotId id, bool promised)
   }
   // What was promised to its publisher is taken all the same.
   if (!promised && !store_.accepting()) {
-    counters_.add(Count::queue_refused);
+    counters_.add(Count::queue_refused_disk);
     return Reason::quota_exceeded;
   }
   slot(id).retains = true;

@@ -16,6 +16,7 @@
 #include "broker/counters.h"
 #include "broker/delivery.h"
 #include "broker/home.h"
+#include "broker/inspect.h"
 #include "broker/mail.h"
 #include "broker/outgoing.h"
 #include "broker/profile.h"
@@ -177,6 +178,11 @@ class Keeper {
     return index_.shares_hash(filter);
   }
 
+  // ---- for an administrator (shard_admin.cc)
+  void list_away(ClientPage& page) const;
+  void list(SubscriptionPage& page) const;
+  [[nodiscard]] ClientRecord record_of(const std::string& client_id) const;
+
   [[nodiscard]] std::size_t sessions() const { return by_client_.size(); }
   [[nodiscard]] std::uint64_t queued() const;  // messages, of sessions and groups
   [[nodiscard]] std::size_t share_members() const;
@@ -275,6 +281,10 @@ class Keeper {
     Hand hand;
   };
   using Outcome = std::variant<Addressed, Answer, Reply, Joined, Given>;
+
+  // ---- shard_admin.cc
+  [[nodiscard]] ClientView view(const Session& session) const;
+  static void list(const Session& session, SubscriptionPage& page);
 
   // ---- keeper.cc
   Slot& slot(partition::SlotId id);

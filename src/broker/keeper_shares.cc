@@ -283,7 +283,7 @@ Reason Keeper::keep_for(Group& group, const message::Message& message, bool prom
     // What was promised to its publisher is taken all the same.
     if (!promised && (!store_.accepting() || share.count() >= profile_.queue_messages_max ||
                       share.bytes() + encoded_.size() > profile_.queue_bytes_max)) {
-      counters_.add(Count::queue_refused);
+      counters_.add(store_.accepting() ? Count::queue_refused_full : Count::queue_refused_disk);
       return Reason::quota_exceeded;
     }
     records::Entry entry;

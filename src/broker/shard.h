@@ -79,6 +79,25 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   // Tells every client that the server stops. drained() is true when their output is taken.
   void shut_down();
   [[nodiscard]] bool drained() const;
+
+  // ---- for an administrator (shard_admin.cc)
+  void list(ClientPage& page) const;
+  void list(SubscriptionPage& page) const;
+  // What this shard's keeper knows of a client id whose slot is here.
+  [[nodiscard]] ClientRecord record_of(const std::string& client_id) const {
+    return keeper_.record_of(client_id);
+  }
+  // Nothing if that connection has ended.
+  [[nodiscard]] std::optional<ClientView> view(const ConnectionRef& ref);
+  void list(const ConnectionRef& ref, SubscriptionPage& page);
+  bool kick(const ConnectionRef& ref);
+  // From now on notes the packets of connections with that client id; of one that is there already
+  // once watch() names it. take_trace() gets what was noted.
+  void trace(const std::string& client_id);
+  void watch(const ConnectionRef& ref);
+  std::vector<TracedPacket> take_trace(const std::string& client_id, std::uint64_t& dropped);
+  void end_trace(const std::string& client_id);
+
   // A copy of the counters, gauges brought up to date.
   Counters sample();
 
@@ -213,6 +232,8 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   int unauthenticated_ = 0;
   int established_ = 0;
   bool stopping_ = false;
+
+  std::map<std::string, std::shared_ptr<Trace>, std::less<>> traces_;  // by client id
 
   topic::SubscriptionIndex index_;
   topic::InterestDirectory interest_;

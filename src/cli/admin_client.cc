@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "runtime/loop.h"
 
 namespace gnomon::cli {
@@ -50,9 +51,9 @@ Result<std::string> exchange(int socket, std::string_view request, const std::st
     if (sent < 0) return failed(address);
     request.remove_prefix(static_cast<std::size_t>(sent));
   }
-  constexpr std::size_t answer_bytes_max = 64 * 1024;
+  constexpr std::size_t answer_bytes_max = 64 * MiB;
   std::string answer;
-  char part[4096];
+  char part[16 * 1024];
   while (answer.size() < answer_bytes_max) {
     const ssize_t got = ::recv(socket, part, sizeof part, 0);
     if (got < 0 && errno == EINTR) continue;
@@ -65,11 +66,12 @@ Result<std::string> exchange(int socket, std::string_view request, const std::st
 
 }  // namespace
 
-Result<AdminAnswer> post(const std::string& address, const std::string& target) {
+Result<AdminAnswer> ask(const std::string& address, const std::string& method,
+                        const std::string& target) {
   const auto socket = connect_to(address);
   if (!socket) return socket.error();
   const auto text = exchange(*socket,
-                             "POST " + target + " HTTP/1.1\r\nHost: " + address +
+                             method + " " + target + " HTTP/1.1\r\nHost: " + address +
                                  "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
                              address);
   ::close(*socket);

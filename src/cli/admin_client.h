@@ -12,10 +12,11 @@ struct AdminAnswer {
   std::string text;  // the body
 };
 
-// Sends `POST target` to `address` ("127.0.0.1:8080") and waits for the answer, however long the
+// Sends `METHOD target` to `address` ("127.0.0.1:8080") and waits for the answer, however long the
 // work takes. Errors: invalid (the address), not_found (nobody listens there), unavailable (the
 // connection ended, or what answered was not HTTP).
-Result<AdminAnswer> post(const std::string& address, const std::string& target);
+Result<AdminAnswer> ask(const std::string& address, const std::string& method,
+                        const std::string& target);
 
 // Percent-encoded, for the value of a query.
 [[nodiscard]] std::string encoded(const std::string& text);

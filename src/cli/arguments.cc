@@ -1,5 +1,6 @@
 #include "cli/arguments.h"
 
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <sstream>
@@ -19,6 +20,14 @@ std::string command_of(const std::string& usage) {
   return command;
 }
 
+// "-t" and "--topic" out of "-t,--topic".
+std::vector<std::string> split(const std::string& names) {
+  std::vector<std::string> all;
+  std::istringstream text(names);
+  for (std::string name; std::getline(text, name, ',');) all.push_back(name);
+  return all;
+}
+
 }  // namespace
 
 struct Arguments::State {
@@ -27,7 +36,14 @@ struct Arguments::State {
   std::string usage, command, heading;
   std::vector<std::string> examples;
   bool has_h = false;  // the command's own -h
+  struct Taker {
+    std::vector<std::string> names;
+    TakeWords take;
+  };
+  std::vector<Taker> takers;
+  std::vector<std::string> with_value;  // names of options that take one word
 
+  std::vector<std::string> take_words(std::span<const std::string> words, std::string& wrong);
   CLI::Option* add(const std::string& names, const std::string& placeholder,
                    const std::string& help, Take take);
 };
@@ -48,6 +64,7 @@ Arguments::~Arguments() = default;
 CLI::Option* Arguments::State::add(const std::string& names, const std::string& placeholder,
                                    const std::string& help, Take take) {
   if (names.starts_with("-h,")) has_h = true;
+  for (std::string& name : split(names)) with_value.push_back(std::move(name));
   CLI::Option* option = app.add_option(
       names,
       [name = names.substr(names.rfind(',') + 1),
@@ -78,6 +95,38 @@ void Arguments::options(const std::string& names, const std::string& placeholder
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+void Arguments::words(const std::string& names, const std::string& placeholder,
+                      const std::string& help, TakeWords take) {
+  // CLI11 lists it; it takes no word that begins with a dash, so it does not read it.
+  option(names, placeholder, help, [](const std::string&) { return std::string(); });
+  state_->takers.push_back({split(names), std::move(take)});
+}
+
+// Reads the options of several words; returns the others.
+std::vector<std::string> Arguments::State::take_words(std::span<const std::string> words,
+                                                      std::string& wrong) {
+  std::vector<std::string> rest;
+  while (!words.empty() && wrong.empty()) {
+    const std::string& word = words.front();
+    words = words.subspan(1);
+    const auto taker = std::ranges::find_if(takers, [&](const Taker& each) {
+      return std::ranges::find(each.names, word) != each.names.end();
+    });
+    if (taker != takers.end()) {
+      words = words.subspan(taker->take(words, wrong));
+      if (!wrong.empty()) wrong = word + ' ' + wrong;
+      continue;
+    }
+    rest.push_back(word);
+    // The value of another option, whatever it looks like.
+    if (!words.empty() && std::ranges::find(with_value, word) != with_value.end()) {
+      rest.push_back(words.front());
+      words = words.subspan(1);
+    }
+  }
+  return rest;
+}
+
 void Arguments::text(const std::string& names, const std::string& placeholder,
                      const std::string& help, std::string& value) {
   option(names, placeholder, help, [&value](const std::string& given) {
@@ -97,9 +146,12 @@ void Arguments::text(const std::string& names, const std::string& placeholder,
 std::optional<int> Arguments::read(std::span<const std::string> arguments) {
   bool help = false;
   state_->app.add_flag(state_->has_h ? "--help" : "-h,--help", help, "This text")->group("Options");
+  std::string wrong;
+  std::vector<std::string> rest = state_->take_words(arguments, wrong);
+  if (!wrong.empty()) return misuse(wrong);
   try {
-    // CLI11 takes them in reverse.
-    state_->app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    std::ranges::reverse(rest);  // as CLI11 takes them
+    state_->app.parse(std::move(rest));
   } catch (const CLI::ParseError& error) {
     if (!help) return misuse(error.what());
   }

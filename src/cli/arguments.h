@@ -37,6 +37,12 @@ class Arguments {
   // May be given several times.
   void options(const std::string& names, const std::string& placeholder, const std::string& help,
                Take take);
+  // Takes several words, and may be given several times. `take` gets all that follows, and returns
+  // how many it took, or says what is wrong.
+  using TakeWords =
+      std::function<std::size_t(std::span<const std::string> following, std::string& wrong)>;
+  void words(const std::string& names, const std::string& placeholder, const std::string& help,
+             TakeWords take);
   void text(const std::string& names, const std::string& placeholder, const std::string& help,
             std::string& value);
   void text(const std::string& names, const std::string& placeholder, const std::string& help,

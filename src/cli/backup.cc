@@ -29,7 +29,7 @@ struct Wanted {
 Result<std::string> ask_server(const Wanted& wanted) {
   std::string request = "/backup?to=" + encoded(wanted.target);
   if (wanted.data) request += "&data=" + encoded(std::filesystem::absolute(*wanted.data).string());
-  auto answer = post(wanted.admin, request);
+  auto answer = ask(wanted.admin, "POST", request);
   if (!answer) return answer.error();
   while (answer->text.ends_with('\n')) answer->text.pop_back();
   switch (answer->status) {

@@ -1,11 +1,34 @@
 // gnomon check-config
+#include <algorithm>
 #include <iostream>
+#include <string>
+#include <string_view>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/config_arguments.h"
 #include "server/settings.h"
 
 namespace gnomon::cli {
+
+namespace {
+
+// A variable that looks like a setting and is none may be a slip of the finger; it may also be
+// somebody else's, so it is no mistake.
+void tell_unknown_variables() {
+  constexpr std::string_view ours = "GNOMON_";
+  for (char** each = environ; *each != nullptr; ++each) {
+    const std::string_view text(*each);
+    const std::string name(text.substr(0, text.find('=')));
+    const auto is = [&](const server::Setting& setting) { return variable(setting) == name; };
+    if (!name.starts_with(ours) || std::ranges::any_of(server::settings(), is)) continue;
+    const std::string near = server::suggest_setting(name);
+    std::cerr << "gnomon check-config: note: " << name << " is no setting"
+              << (near.empty() ? "" : "; did you mean " + near + "?") << '\n';
+  }
+}
+
+}  // namespace
 
 int check_config(Words words) {
   Arguments arguments("gnomon check-config [--config FILE] [options]",
@@ -16,6 +39,7 @@ int check_config(Words words) {
   given.declare(arguments);
   if (const auto code = arguments.read(words)) return *code;
 
+  tell_unknown_variables();
   const server::Loaded loaded = given.load();
   print_mistakes("gnomon check-config", loaded.mistakes);
   if (!loaded.mistakes.empty()) return exit_misuse;

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
-#include <unistd.h>
 
 #include "cli/arguments.h"
+#include "cli/client_properties.h"
+#include "mqtt/connection.h"
 #include "mqtt/packet.h"
 
 namespace gnomon::cli {
@@ -14,18 +16,35 @@ namespace gnomon::cli {
 struct ClientArguments {
   std::string host = "127.0.0.1", client_id;
   std::uint16_t port = 1883, keep_alive = 60;
-  mqtt::Version version = mqtt::Version::v311;
+  std::optional<std::string> id_prefix;
+  std::optional<std::string> url_topic;  // of -L
+  std::optional<mqtt::Version> version;  // as given
   std::optional<std::string> username, password, will_topic, will_payload;
   std::uint8_t will_qos = 0;
   bool will_retain = false;
-  std::string process_id = "gnomon-" + std::to_string(getpid());
+  bool keep_session = false;
+  std::optional<std::uint32_t> session_expiry;  // as given; UINT32_MAX: never
+  ClientProperties properties;
+  bool debug = false, quiet = false;
 
   // Declares them. Outlives arguments.read().
   void declare(Arguments& arguments);
-  // What does not go together; "" if all does.
-  [[nodiscard]] std::string contradiction() const;
+  // Brings together what was read, where one option completes another. `sent`: the packets beside
+  // CONNECT, DISCONNECT and the will that the command sends. Returns "" or what does not go
+  // together.
+  [[nodiscard]] std::string settle(std::span<const Packet> sent);
+
+  // After settle().
+  [[nodiscard]] mqtt::Version protocol() const { return version.value_or(mqtt::Version::v311); }
+  // What the broker may do.
+  [[nodiscard]] mqtt::Settings settings() const;
   // The CONNECT; its views point into this.
   [[nodiscard]] mqtt::Connect connect() const;
+  [[nodiscard]] mqtt::Disconnect disconnect() const;
+
+ private:
+  Buffer will_raw_, connect_raw_, disconnect_raw_;
+  std::string take_url(const std::string& text);
 };
 
 }  // namespace gnomon::cli

@@ -14,8 +14,10 @@ namespace gnomon::cli {
 ClientRun::ClientRun(std::string command, const ClientArguments& arguments)
     : command_(std::move(command)),
       arguments_(arguments),
+      client_id_(arguments.client_id),
       network_(runtime::make_epoll_network(monotonic_, wall_)),
       loop_(network_->make_loop()),
+      settings_(arguments.settings()),
       client_(*loop_, *this, settings_),
       done_fd_(eventfd(0, EFD_CLOEXEC)) {
   if (done_fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -29,10 +31,13 @@ ClientRun::~ClientRun() {
 int ClientRun::run(int fd, const std::function<bool()>& on_readable) {
   const auto address = runtime::resolve({arguments_.host, arguments_.port});
   if (!address) {
-    std::cerr << command_ << ": " << address.error().message << '\n';
+    if (!arguments_.quiet) std::cerr << command_ << ": " << address.error().message << '\n';
     return exit_failed;
   }
-  loop_->post([this, &address] { client_.connect(*address, arguments_.connect()); });
+  loop_->post([this, &address] {
+    debug("CONNECT to " + to_string(*address));
+    client_.connect(*address, arguments_.connect());
+  });
   loop_->start("client");
   std::array<pollfd, 2> wait{{{done_fd_, POLLIN, 0}, {fd, POLLIN, 0}}};
   while (wait[0].revents == 0) {
@@ -47,13 +52,24 @@ void ClientRun::finish(int code) {
   if (ending_) return;
   ending_ = true;
   code_ = code;
-  client_.disconnect();
+  if (client_.connected()) debug("DISCONNECT");
+  client_.disconnect(arguments_.disconnect());
   flushed_.look();
 }
 
 void ClientRun::fail(const std::string& what) {
-  if (!ending_) std::cerr << command_ << ": " << what << '\n';
+  if (!ending_ && !arguments_.quiet) std::cerr << command_ << ": " << what << '\n';
   finish(exit_failed);
+}
+
+void ClientRun::debug(const std::string& what) const {
+  if (arguments_.debug) std::cerr << command_ << ": " << what << '\n';
+}
+
+void ClientRun::connected(const mqtt::Connack& connack) {
+  if (!connack.assigned_client_id.empty()) client_id_ = connack.assigned_client_id;
+  debug("CONNACK, client id \"" + client_id_ +
+        (connack.session_present ? "\", session resumed" : "\", new session"));
 }
 
 void ClientRun::on_closed(const client::Closed& why) { fail(why.message); }

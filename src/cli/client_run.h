@@ -33,6 +33,12 @@ class ClientRun : public client::Handler {
   // Says what went wrong, and finishes with exit_failed.
   void fail(const std::string& what);
   void on_closed(const client::Closed& why) override;
+  // For --debug: a line on standard error. on_connected() of a command begins with connected().
+  void debug(const std::string& what) const;
+  void connected(const mqtt::Connack& connack);
+  [[nodiscard]] bool debugs() const { return arguments_.debug; }
+  [[nodiscard]] const std::string& client_id() const { return client_id_; }
+  [[nodiscard]] const ClientArguments& arguments() const { return arguments_; }
 
   client::Client& client() { return client_; }
   runtime::Loop& loop() { return *loop_; }
@@ -54,11 +60,12 @@ class ClientRun : public client::Handler {
 
   std::string command_;
   const ClientArguments& arguments_;
+  std::string client_id_;  // the broker may have given it
   SystemMonotonicClock monotonic_;
   SystemWallClock wall_;
   std::unique_ptr<runtime::Network> network_;
   std::unique_ptr<runtime::Loop> loop_;
-  mqtt::Settings settings_{.packet_bytes_max = 256 * MiB};
+  mqtt::Settings settings_;
   client::Client client_;
   Flushed flushed_{*this};
   int done_fd_;

@@ -12,22 +12,24 @@ namespace gnomon::cli {
 
 namespace {
 
-struct Command {
-  std::string_view name;
-  std::string_view purpose;
-  int (*run)(Words words);
-};
-
-constexpr std::array<Command, 9> commands{{
+constexpr std::array<Command, 17> commands{{
     {"serve", "Run the server", serve},
     {"check-config", "Tell every mistake in the settings, and what they come to", check_config},
     {"backup", "Copy everything that is kept, while the server runs", backup},
     {"restore", "Make a data folder from a backup", restore},
     {"device", "Make a key and a certificate for a device", device},
     {"passwd", "Set a user's password in a file", passwd},
+    {"clients", "List clients: those that are connected, and sessions that are kept", clients},
+    {"client", "Tell all about one client", client},
+    {"kick", "End the connection of a client", kick},
+    {"subscriptions", "List who subscribes to what", subscriptions},
+    {"retained", "List the messages that are retained", retained},
+    {"trace", "Print the packets of a client as they come and go", trace},
     {"pub", "Publish messages", publish},
     {"sub", "Print the messages of topics", subscribe},
     {"bench", "Put load on a broker and measure it", bench},
+    {"completions", "Print what makes bash complete commands and options", completions},
+    {"manual", "Print the manual page", manual},
 }};
 
 std::string help() {
@@ -48,6 +50,8 @@ std::string help() {
 }
 
 }  // namespace
+
+std::span<const Command> all_commands() { return commands; }
 
 int run(const std::vector<std::string>& words) {
   // A closed pipe or connection is an error where it is written, not the end of the process.

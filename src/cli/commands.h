@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gnomon::cli {
@@ -16,9 +17,25 @@ int backup(Words words);
 int restore(Words words);
 int device(Words words);
 int passwd(Words words);
+int clients(Words words);
+int client(Words words);
+int kick(Words words);
+int subscriptions(Words words);
+int retained(Words words);
+int trace(Words words);
 int publish(Words words);
 int subscribe(Words words);
 int bench(Words words);
+int completions(Words words);
+int manual(Words words);
+
+// Every command, in the order in which help lists them.
+struct Command {
+  std::string_view name;
+  std::string_view purpose;
+  int (*run)(Words words);
+};
+[[nodiscard]] std::span<const Command> all_commands();
 
 // Finds the command and runs it. `words`: the command line without the program's name.
 int run(const std::vector<std::string>& words);

@@ -15,6 +15,7 @@
 #include "base/wall_guard.h"
 #include "cli/commands.h"
 #include "cli/config_arguments.h"
+#include "cli/notify.h"
 #include "cli/process.h"
 #include "partition/syncer.h"
 #include "runtime/pool.h"
@@ -100,6 +101,7 @@ int serve(Words words) {
   const server::Config& config = loaded.config;
 
   set_log_level(config.log_level);
+  set_log_format(config.log_format);
   raise_descriptor_limit();
   umask(S_IRWXG | S_IRWXO);  // what is kept is for its owner only
   auto folder = store::Folder::open(config.data);
@@ -139,9 +141,11 @@ int serve(Words words) {
   std::cout << server::ready_line(server.listening(), config, material->root_path, getpid(),
                                   start.count())
             << std::endl;
+  notify_manager("READY=1");
   log_info("started", {{"version", version()}, {"durability", on_disk ? "disk" : "memory"}});
   int signal = 0;
   sigwait(&signals, &signal);
+  notify_manager("STOPPING=1");
   log_info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
   server.stop();
   log_info("stopped");

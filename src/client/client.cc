@@ -53,6 +53,7 @@ void Client::handle_connack(const mqtt::Connack& connack) {
   state_ = State::connected;
   maximum_qos_ = connack.maximum_qos;
   retain_available_ = connack.retain_available;
+  if (connack.session_present) stale_.assign(std::size_t{UINT16_MAX} + 1, true);
   // MQTT 5 §3.2.2.3.14: the server's word counts.
   if (connack.server_keep_alive) ping_every_ = std::chrono::seconds(*connack.server_keep_alive) / 2;
   if (ping_every_.count() > 0)
@@ -76,10 +77,8 @@ void Client::on_alarm() {
   arm(ping_every_);
 }
 
-void Client::disconnect(mqtt::Reason reason) {
+void Client::disconnect(const mqtt::Disconnect& packet) {
   if (state_ == State::connected) {
-    mqtt::Disconnect packet;
-    packet.reason = reason;
     machine_.disconnect(packet, stream_->output());
     stream_->flush();
   }
@@ -95,6 +94,7 @@ void Client::drop() {
   window_ = {};
   received_ = {};
   subscribing_.clear();
+  stale_ = {};
   ping_open_ = wants_room_ = false;
 }
 
@@ -251,6 +251,11 @@ Result<std::uint16_t> Client::publish(const mqtt::Publish& publish) {
     return Error{Code::unsupported, "the server does not retain messages"};
   mqtt::Publish packet = publish;
   packet.packet_id = publish.qos > 0 ? window_.take(publish.qos) : std::uint16_t{0};
+  if (publish.qos == 2 && !stale_.empty() && stale_[packet.packet_id]) {
+    // Its PUBCOMP comes before the PUBREC of the new message, and ends nothing in the window.
+    stale_[packet.packet_id] = false;
+    answer(mqtt::PacketType::pubrel, packet.packet_id, mqtt::Reason::success);
+  }
   if (!machine_.publish(packet, stream_->output())) {
     // Nothing went out: the id is given back as if it had been acknowledged.
     if (publish.qos == 1) window_.puback(packet.packet_id);

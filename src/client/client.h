@@ -49,8 +49,10 @@ class Handler {
   ~Handler() = default;
 };
 
-// Client: one MQTT connection and what is in flight on it. Clean start; there is no session to
-// resume, so what was in flight when a connection ended is forgotten.
+// Client: one MQTT connection and what is in flight on it. The server may keep the session
+// (`clean_start` off); here nothing is kept, so what was in flight when a connection ended is not
+// sent again. Of a session that the server has resumed, QoS 2 packet ids that an earlier process
+// left open are released before they are used, so that no message is taken for a duplicate.
 // Owner:  its user, on the loop's thread (or before the loop starts). A resource: not movable.
 class Client final : private runtime::StreamHandler {
  public:
@@ -65,7 +67,7 @@ class Client final : private runtime::StreamHandler {
   void connect(const runtime::Address& address, const mqtt::Connect& connect,
                Duration timeout = std::chrono::seconds(10));
   // Says DISCONNECT and closes once all output is written. No further call comes.
-  void disconnect(mqtt::Reason reason = mqtt::Reason::success);
+  void disconnect(const mqtt::Disconnect& packet = {});
 
   [[nodiscard]] bool connected() const { return state_ == State::connected; }
   // The id that stands in the packet; on_subscribed() follows. Connected only.
@@ -123,7 +125,8 @@ class Client final : private runtime::StreamHandler {
   mqtt::SendWindow window_;
   mqtt::ReceivedIds received_;              // QoS 2
   std::vector<std::uint16_t> subscribing_;  // ids of the window that are no PUBLISHes
-  Buffer hello_;                            // the CONNECT, until TCP is connected
+  std::vector<bool> stale_;  // by packet id: an earlier process may have left it open; empty: none
+  Buffer hello_;             // the CONNECT, until TCP is connected
   runtime::Address address_;
   Alarm alarm_{*this};
   Duration ping_every_{};         // 0: never

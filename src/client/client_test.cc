@@ -199,6 +199,18 @@ struct World {
   }
 };
 
+TEST_CASE("in a session that was resumed a QoS 2 id is released before it is used") {
+  World world;
+  world.server.connack.session_present = true;
+  world.connect();
+  CHECK(world.told() == "connected");
+  REQUIRE(world.publish("a", 2).ok());
+  CHECK(world.heard() == "connect c; ack 6 1; publish t a q2; ack 6 1");
+  CHECK(world.told() == "published 1 success");
+  REQUIRE(world.publish("b", 1).ok());
+  CHECK(world.heard() == "publish t b q1");
+}
+
 TEST_CASE("client: connect, subscribe, unsubscribe, disconnect in each version") {
   for (const Version version : {Version::v31, Version::v311, Version::v5}) {
     World world;

@@ -38,9 +38,9 @@ prometheus::ClientMetric metric_of(const Row& row, std::uint64_t value) {
   prometheus::ClientMetric metric;
   metric.label = parse_labels(row);
   if (row.kind == Kind::counter) {
-    metric.counter.value = static_cast<double>(value);
+    metric.counter.value = static_cast<double>(value) * row.scale;
   } else {
-    metric.gauge.value = static_cast<double>(value);
+    metric.gauge.value = static_cast<double>(value) * row.scale;
   }
   return metric;
 }

@@ -18,6 +18,7 @@ struct Row {
   Kind kind;
   const char* labels;  // "" or `reason="…"`, `qos="0"`, …, comma-separated
   const char* help;    // with the unit
+  double scale = 1;    // what one of the values is in that unit: 0.001 for milliseconds in seconds
 };
 
 // A table is an array of rows, and its values an array of as many words, in the same order.

@@ -22,13 +22,10 @@ Result<std::string> back_up(store::Store& store, const std::string& data, const 
 [[nodiscard]] std::string amount_and_time(const std::filesystem::path& folder, Duration took);
 
 // The folder that a request wants a backup in, an absolute path; or an error, whose response
-// refusal() makes. `data`: the folder of this server. The request may name the one it means
-// (`&data=FOLDER`): that of another server is not_found. A page in a browser must not cause a
-// backup, so what it could send is denied: an Origin, or a Host that only leads here.
+// refusal() makes (admin_request.h). `data`: the folder of this server. The request may name the
+// one it means
+// (`&data=FOLDER`): that of another server is not_found. Errors else: invalid, and those of
+// check_sender().
 Result<std::string> read_backup_request(const net::Request& request, const std::string& data);
-
-// 400 for what is wrong with the request, 403, 409 for a state that is in its way, 421 for another
-// server's folder, 500 for a disk that refuses; the reason as text.
-[[nodiscard]] net::Response refusal(const Error& error);
 
 }  // namespace gnomon::server

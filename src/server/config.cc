@@ -4,6 +4,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <map>
 #include <memory>
 #include <span>
 #include <system_error>
@@ -65,12 +67,30 @@ Result<std::string> whole_file(const std::string& path) {
   return text;
 }
 
+// Keys of more parts than this nest deeper than a thread's stack holds when they are many. Ours
+// have two. And no file of settings is as long as that.
+constexpr int key_parts_max = 8;
+constexpr std::size_t file_bytes_max = 1 * MiB;
+
+// The line of a key with too many parts, or 0. It counts dots between what ends a key, so in
+// strings, too; none that means something has so many.
+int line_of_deep_key(std::string_view text) {
+  int line = 1, dots = 0;
+  for (const char c : text) {
+    if (c == '.' && ++dots >= key_parts_max) return line;
+    if (std::string_view("=,{}[]#\"'\n").find(c) != std::string_view::npos) dots = 0;
+    if (c == '\n') ++line;
+  }
+  return 0;
+}
+
 // Reads the sources in the order of their rank, so that what comes later replaces.
 class Loader {
  public:
   Loader() { loaded_.origins.assign(settings().size(), "default"); }
 
   void read_file(const std::string& path);
+  void read_text(const std::string& text, const std::string& path);
   void read_environment(const Environment& environment);
   void read_flags(const std::vector<Flag>& flags);
   Loaded take() { return std::move(loaded_); }
@@ -137,20 +157,30 @@ void Loader::read_table(const toml::table& table, const std::string& prefix,
 void Loader::read_file(const std::string& path) {
   const Result<std::string> text = whole_file(path);
   if (!text) return mistake(path, text.error().message);
+  read_text(*text, path);
+}
+
+void Loader::read_text(const std::string& text, const std::string& path) {
+  if (text.size() > file_bytes_max) return mistake(path, "is larger than 1 MiB");
+  if (const int line = line_of_deep_key(text); line > 0) {
+    return mistake(path + ':' + std::to_string(line), "a key has more than 8 parts");
+  }
   const std::size_t before = loaded_.mistakes.size();
   try {
-    read_table(toml::parse(*text, path), "", path);
+    read_table(toml::parse(text, path), "", path);
   } catch (const toml::parse_error& error) {
     mistake(path + ':' + std::to_string(error.source().begin.line),
             "not TOML: " + std::string(error.description()));
   }
   // The parser gives a table's keys by name; people read from the top.
-  const auto line = [&](const Mistake& m) {
-    return std::strtol(m.where.c_str() + path.size() + 1, nullptr, 10);
-  };
-  std::stable_sort(loaded_.mistakes.begin() + static_cast<std::ptrdiff_t>(before),
-                   loaded_.mistakes.end(),
-                   [&](const Mistake& a, const Mistake& b) { return line(a) < line(b); });
+  auto& all = loaded_.mistakes;
+  std::multimap<long, Mistake> by_line;
+  for (std::size_t i = before; i < all.size(); ++i) {
+    const long line = std::strtol(all[i].where.c_str() + path.size() + 1, nullptr, 10);
+    by_line.emplace(line, std::move(all[i]));
+  }
+  all.resize(before);
+  for (auto& [line, mistake] : by_line) all.push_back(std::move(mistake));
 }
 
 void Loader::read_environment(const Environment& environment) {
@@ -185,6 +215,29 @@ Loaded load_config(const std::optional<std::string>& toml_path, const Environmen
   loader.read_environment(environment);
   loader.read_flags(flags);
   return loader.take();
+}
+
+Loaded load_config_text(const std::string& toml, const std::string& name) {
+  Loader loader;
+  loader.read_text(toml, name);
+  return loader.take();
+}
+
+std::string suggest_setting(std::string_view variable_name) {
+  std::string_view best;
+  std::size_t least = 4;
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Setting& setting : settings()) all.push_back(variable(setting));
+    return all;
+  }();
+  for (const std::string& name : names) {
+    if (const std::size_t changes = distance(variable_name, name); changes < least) {
+      least = changes;
+      best = name;
+    }
+  }
+  return std::string(best);
 }
 
 }  // namespace gnomon::server

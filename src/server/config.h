@@ -35,6 +35,7 @@ struct Config {
   int shards = 0;                         // threads.shards; 0: one per core
   int partitions = 0;                     // threads.partitions; 0: on the shards' own threads
   LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::text;
   int drain_ms = 5000;  // how long SIGTERM waits for output to be taken
   bool operator==(const Config&) const = default;
 };
@@ -65,5 +66,12 @@ struct Loaded {
 };
 Loaded load_config(const std::optional<std::string>& toml_path, const Environment& environment,
                    const std::vector<Flag>& flags);
+
+// The same of the text of a file alone; `name` stands for its path.
+Loaded load_config_text(const std::string& toml, const std::string& name);
+
+// The variable of a setting that `variable_name` was probably meant to be; "": none is near, or it
+// is far from all.
+[[nodiscard]] std::string suggest_setting(std::string_view variable_name);
 
 }  // namespace gnomon::server

@@ -1,7 +1,6 @@
 #include "server/server.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -9,15 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_text.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "broker/records.h"
 #include "broker/shard.h"
-#include "metrics/metrics.h"
-#include "net/http.h"
-#include "server/backup.h"
+#include "server/admin.h"
 #include "server/clock_record.h"
-#include "server/status.h"
 
 namespace gnomon::server {
 
@@ -63,13 +59,6 @@ class Drain final : public runtime::Timer {
   std::shared_ptr<CountDown> done_;
 };
 
-// Gather: the counters of all shards for one scrape. Each shard's thread writes its own element.
-struct Gather {
-  std::vector<broker::Counters> counters;
-  std::atomic<std::size_t> missing;
-  net::HttpServer::Respond respond;
-};
-
 }  // namespace
 
 // Members stand in the order they are made; each uses those above it.
@@ -86,11 +75,10 @@ struct Server::State {
   std::unique_ptr<ClockRecord> clock_record;
   std::vector<std::unique_ptr<Drain>> drains;
   std::shared_ptr<CountDown> drained;
-  std::unique_ptr<net::HttpServer> admin;
+  std::unique_ptr<Admin> admin;
   std::unique_ptr<runtime::Listener> mqtt;
   std::vector<std::vector<broker::Envelope>> adoptions;  // by shard; the control loop's scratch
   Listening listening;
-  bool backing_up = false;  // the control loop's
   bool started = false;
 
   void make_shards(std::uint64_t run);
@@ -98,9 +86,7 @@ struct Server::State {
   Result<void> recover();
   Result<void> listen();
   void hand_out(std::span<const runtime::Accepted> accepted);
-  void answer(const net::Request& request, net::HttpServer::Respond respond);
-  void scrape(net::HttpServer::Respond respond);
-  void answer_backup(const net::Request& request, net::HttpServer::Respond respond);
+  Result<void> start();
   void begin_stop();
 };
 
@@ -172,21 +158,23 @@ Result<void> Server::State::listen() {
     listening.mqtt = to_string(mqtt->address());
   }
   if (config.listen_admin != "off") {
-    auto address = runtime::parse_address(config.listen_admin);
-    if (!address) return address.error();
-    admin = std::make_unique<net::HttpServer>(
-        *control, [this](const net::Request& request, net::HttpServer::Respond respond) {
-          answer(request, std::move(respond));
-        });
-    auto bound = admin->listen(*address);
-    if (!bound) return Error{bound.error().code, "listen.admin: " + bound.error().message};
-    listening.admin = to_string(*bound);
+    auto bound = admin->listen();
+    if (!bound) return bound.error();
+    listening.admin = *bound;
   }
   return {};
 }
 
-// Each new connection goes to the shard with the fewest. Batches: one letter a shard.
+// Each new connection goes to the shard with the fewest. Batches: one letter a shard. Before the
+// shards are there nobody is let in.
 void Server::State::hand_out(std::span<const runtime::Accepted> accepted) {
+  if (admin->starting()) {
+    for (const runtime::Accepted& connection : accepted) {
+      admin->count_refused_early();
+      control->discard(connection);
+    }
+    return;
+  }
   for (const runtime::Accepted& connection : accepted) {
     const auto least =
         std::min_element(shards.begin(), shards.end(),
@@ -196,68 +184,6 @@ void Server::State::hand_out(std::span<const runtime::Accepted> accepted) {
         {0, broker::Adopt{connection}});
   }
   for (std::size_t i = 0; i < shards.size(); ++i) shards[i]->mailbox().push(adoptions[i]);
-}
-
-// ---- the admin listener
-
-void Server::State::answer(const net::Request& request, net::HttpServer::Respond respond) {
-  const std::string_view path = request.path();
-  if (path == "/backup") {
-    if (request.method == "POST") return answer_backup(request, std::move(respond));
-    return respond({405, {{"Allow", "POST"}}, "only POST\n"});
-  }
-  const bool known = path == "/healthz" || path == "/metrics";
-  if (known && request.method != "GET" && request.method != "HEAD") {
-    return respond({405, {{"Allow", "GET, HEAD"}}, "only GET and HEAD\n"});
-  }
-  if (path == "/healthz") return respond({200, {{"Content-Type", "text/plain"}}, "ok\n"});
-  if (path == "/metrics") return scrape(std::move(respond));
-  respond({404, {{"Content-Type", "text/plain"}}, "try /metrics, /healthz or POST /backup\n"});
-}
-
-void Server::State::scrape(net::HttpServer::Respond respond) {
-  auto gather = std::make_shared<Gather>();
-  gather->counters.resize(shards.size());
-  gather->missing = shards.size();
-  gather->respond = std::move(respond);
-  for (std::size_t i = 0; i < shards.size(); ++i) {
-    loops[i]->post([this, gather, i] {
-      gather->counters[i] = shards[i]->sample();
-      if (--gather->missing > 0) return;
-      control->post([this, gather] {
-        std::vector<metrics::Sample> samples{status(config, ports.wall.stats())};
-        for (const broker::Counters& counters : gather->counters) {
-          samples.push_back(counters.sample());
-        }
-        gather->respond({200,
-                         {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
-                         metrics::exposition(samples)});
-      });
-    });
-  }
-}
-
-// On the pool: it waits for the disk. One at a time: each is as much as the disk can do.
-void Server::State::answer_backup(const net::Request& request, net::HttpServer::Respond respond) {
-  const auto target = read_backup_request(request, config.data);
-  if (!target) return respond(refusal(target.error()));
-  if (backing_up) {
-    return respond(refusal({Code::conflict, "a backup is being written: try again when it is"}));
-  }
-  backing_up = true;
-  ports.pool.run([this, target = *target, respond = std::move(respond)] {
-    const auto done = back_up(ports.store, config.data, target, ports.clock);
-    if (done) {
-      log_info("backup", {{"written", *done}});
-    } else {
-      log_warn("backup_refused", {{"to", target}, {"why", done.error().message}});
-    }
-    control->post([this, done, respond] {
-      backing_up = false;
-      respond(done ? net::Response{200, {{"Content-Type", "text/plain"}}, *done + "\n"}
-                   : refusal(done.error()));
-    });
-  });
 }
 
 // ---- start and stop
@@ -277,27 +203,32 @@ Server::Server(const Config& config, Ports ports)
 
 Server::~Server() { stop(); }
 
-Result<void> Server::start() {
-  if (auto resumed = resume_clock(state_->ports.store, state_->ports.wall); !resumed) {
-    return resumed;
-  }
-  const auto run = state_->count_run();
+// The listeners are there first, so that one that cannot be had is told before all is read, and
+// /readyz says meanwhile what the server does.
+Result<void> Server::State::start() {
+  if (auto resumed = resume_clock(ports.store, ports.wall); !resumed) return resumed;
+  const auto run = count_run();
   if (!run) return run.error();
-  state_->make_shards(*run);  // its loops look at the clock, so not before
-  if (auto recovered = state_->recover(); !recovered) return recovered;
-  if (auto listened = state_->listen(); !listened) return listened;
-  state_->clock_record =
-      std::make_unique<ClockRecord>(state_->ports.wall, state_->ports.store, *state_->syncer,
-                                    *state_->control, state_->ports.on_broken);
-  for (std::size_t i = 0; i < state_->loops.size(); ++i) {
-    state_->loops[i]->start("shard-" + std::to_string(i));
+  make_shards(*run);  // its loops look at the clock, so not before
+  admin = std::make_unique<Admin>(AdminView{config, ports, *control, loops, shards});
+  if (auto listened = listen(); !listened) return listened;
+  clock_record =
+      std::make_unique<ClockRecord>(ports.wall, ports.store, *syncer, *control, ports.on_broken);
+  control->start("control");
+  if (auto recovered = recover(); !recovered) {
+    control->stop();
+    return recovered;
   }
-  state_->control->start("control");
-  state_->started = true;
+  for (std::size_t i = 0; i < loops.size(); ++i) loops[i]->start("shard-" + std::to_string(i));
+  admin->begin();
+  started = true;
   return {};
 }
 
+Result<void> Server::start() { return state_->start(); }
+
 void Server::State::begin_stop() {
+  admin->end();
   drained = std::make_shared<CountDown>(shards.size());
   control->post([this] { mqtt.reset(); });
   for (std::size_t i = 0; i < shards.size(); ++i) {
@@ -330,33 +261,16 @@ const Server::Listening& Server::listening() const { return state_->listening; }
 
 namespace {
 
-// JSON string, or null.
-std::string json_text(const std::optional<std::string>& text) {
-  if (!text) return "null";
-  std::string out = "\"";
-  for (const char c : *text) {
-    constexpr char hex[] = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
-      out += "\\u00";
-      out += hex[byte >> 4];
-      out += hex[byte & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
+std::string text_or_null(const std::optional<std::string>& text) {
+  return text ? json_text(*text) : "null";
 }
 
 }  // namespace
 
 std::string ready_line(const Server::Listening& listening, const Config& config,
                        const std::string& root_path, int pid, std::int64_t start_ms) {
-  return "{\"event\":\"ready\",\"mqtt\":" + json_text(listening.mqtt) +
-         ",\"mqtts\":null,\"https\":null,\"http\":null,\"admin\":" + json_text(listening.admin) +
+  return "{\"event\":\"ready\",\"mqtt\":" + text_or_null(listening.mqtt) +
+         ",\"mqtts\":null,\"https\":null,\"http\":null,\"admin\":" + text_or_null(listening.admin) +
          ",\"ca\":" + json_text(root_path) + ",\"data\":" + json_text(config.data) +
          ",\"pid\":" + std::to_string(pid) + ",\"start_ms\":" + std::to_string(start_ms) + "}";
 }

@@ -86,6 +86,64 @@ TEST_CASE("it listens, serves MQTT and metrics, and stops") {
   }
 }
 
+// A store whose first scan lets the test look at a server that is starting.
+class SlowStore final : public store::Store {
+ public:
+  explicit SlowStore(store::Store& below) : below_(below) {}
+  std::function<void()> on_scan;
+
+  Result<store::Sequence> apply(const store::Batch& batch) override { return below_.apply(batch); }
+  Result<store::Sequence> sync() override { return below_.sync(); }
+  [[nodiscard]] store::Sequence applied() const override { return below_.applied(); }
+  [[nodiscard]] store::Sequence durable() const override { return below_.durable(); }
+  [[nodiscard]] bool accepting() const override { return below_.accepting(); }
+  Result<std::optional<std::string>> get(std::string_view key) const override {
+    return below_.get(key);
+  }
+  Result<void> scan(std::string_view begin, std::string_view end,
+                    const Visit& visit) const override {
+    if (on_scan) std::exchange(const_cast<SlowStore*>(this)->on_scan, nullptr)();
+    return below_.scan(begin, end, visit);
+  }
+  Result<void> checkpoint(const std::string& folder) override { return below_.checkpoint(folder); }
+
+ private:
+  store::Store& below_;
+};
+
+TEST_CASE("while it reads what was kept it is alive, but not ready, and lets nobody in") {
+  Fixture fixture(1);
+  SlowStore slow(*fixture.store);
+  const Ports& p = fixture.ports;
+  const Ports ports{p.clock, p.wall, p.random, p.network, slow, p.pool, p.make_syncer, p.on_broken};
+  Server server(fixture.config, ports);
+  int looked = 0;
+  slow.on_scan = [&] {
+    const auto admin = fixture.network.connect({"127.0.0.1", 8080});
+    REQUIRE(admin != nullptr);
+    CHECK(fixture.exchange(*admin, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").ends_with("\r\n\r\nok\n"));
+    const std::string ready = fixture.exchange(*admin, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(ready.starts_with("HTTP/1.1 503 "));
+    CHECK(ready.ends_with("\r\n\r\nstarting: what was kept is being read\n"));
+    const std::string metrics = fixture.exchange(*admin, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(metrics.starts_with("HTTP/1.1 503 "));
+    const auto device = fixture.network.connect({"127.0.0.1", 1883});
+    REQUIRE(device != nullptr);
+    CHECK(fixture.exchange(*device, connect_a).empty());
+    CHECK(device->closed_by_server());
+    ++looked;
+  };
+  REQUIRE(server.start().ok());
+  CHECK(looked == 1);
+  const auto admin = fixture.network.connect({"127.0.0.1", 8080});
+  CHECK(fixture.exchange(*admin, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 200 "));
+  const std::string metrics = fixture.exchange(*admin, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(metrics.find("refused_total{reason=\"starting\"} 1\n") != std::string::npos);
+  server.begin_stop();
+  fixture.network.run();
+  CHECK(fixture.exchange(*admin, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").ends_with("\nstopping\n"));
+}
+
 TEST_CASE("without the local identity nobody gets in") {
   Fixture fixture(1);
   fixture.config.local = false;
@@ -114,7 +172,7 @@ TEST_CASE("the ready line is one object of JSON, whatever the folder is called")
   config.data = "a\"b\\c\n";
   CHECK(ready_line({"127.0.0.1:1883", std::nullopt}, config, "/d/root-ca.pem", 7, 12) ==
         R"({"event":"ready","mqtt":"127.0.0.1:1883","mqtts":null,"https":null,"http":null,)"
-        R"("admin":null,"ca":"/d/root-ca.pem","data":"a\"b\\c\u000a","pid":7,"start_ms":12})");
+        R"("admin":null,"ca":"/d/root-ca.pem","data":"a\"b\\c\n","pid":7,"start_ms":12})");
 }
 
 }  // namespace

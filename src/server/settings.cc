@@ -82,6 +82,7 @@ constexpr Words<LogLevel, 5> log_levels{{{{"debug", LogLevel::debug},
                                           {"warn", LogLevel::warn},
                                           {"error", LogLevel::error},
                                           {"off", LogLevel::off}}}};
+constexpr Words<LogFormat, 2> log_formats{{{{"text", LogFormat::text}, {"json", LogFormat::json}}}};
 constexpr Words<Compat, 2> compats{{{{"mqtt", Compat::mqtt}, {"aws", Compat::aws}}}};
 constexpr Words<Durability, 2> durabilities{
     {{{"disk", Durability::disk}, {"memory", Durability::memory}}}};
@@ -169,7 +170,7 @@ constexpr auto table = std::to_array<Setting>({
     {"listen.http", "listen-http", "ADDRESS", "HTTP and WebSocket: not built yet, only off",
      Form::text, read_unbuilt, show_off},
     {"listen.admin", "listen-admin", "ADDRESS",
-     "HTTP for /metrics and /healthz: HOST:PORT on loopback (port 0: any), off", Form::text,
+     "Metrics, health, gnomon clients: HOST:PORT on loopback (port 0: any), off", Form::text,
      [](Config& c, std::string_view text) {
        return read_loopback(c.listen_admin, text,
                             "beyond it every connection needs an identity, which is not built yet");
@@ -232,6 +233,10 @@ constexpr auto table = std::to_array<Setting>({
      "What the log on standard error tells: debug, info, warn, error, off", Form::text,
      [](Config& c, std::string_view text) { return log_levels.read(c.log_level, text); },
      [](const Config& c) { return log_levels.show(c.log_level); }},
+    {"log.format", "", "text|json", "How it is written: lines of text, or objects of JSON",
+     Form::text,
+     [](Config& c, std::string_view text) { return log_formats.read(c.log_format, text); },
+     [](const Config& c) { return log_formats.show(c.log_format); }},
     {"drain_ms", "", "MS", "How long SIGTERM waits for clients to take what is on its way to them",
      Form::integer,
      [](Config& c, std::string_view text) { return read_number(c.drain_ms, text, 0, 600'000); },

@@ -109,6 +109,11 @@ SubscriptionIndex::Filter* SubscriptionIndex::find(std::string_view filter) cons
   return place == nullptr ? nullptr : *place;
 }
 
+std::optional<Options> SubscriptionIndex::options(Filter& filter, SubscriberId subscriber) {
+  const Subscription* item = filter.find(subscriber);
+  return item == nullptr ? std::nullopt : std::optional(item->options);
+}
+
 void SubscriptionIndex::match(std::string_view name, std::vector<Subscription>& out) const {
   const State& state = *state_;
   if (state.exact.size() != 0) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -63,6 +64,9 @@ class SubscriptionIndex {
   Removed remove(Filter& filter, SubscriberId subscriber);
   // The place of `filter` if anyone subscribes to it, else null.
   [[nodiscard]] Filter* find(std::string_view filter) const;
+
+  // The options of one subscriber to a filter; nullopt: it does not subscribe to it.
+  [[nodiscard]] static std::optional<Options> options(Filter& filter, SubscriberId subscriber);
 
   // Appends the subscriptions whose filters match the valid topic name, filter by filter, in no
   // particular order. A subscriber with several matching filters appears several times.

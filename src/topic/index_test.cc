@@ -48,6 +48,16 @@ Options with_identifier(std::uint32_t identifier) {
   return options;
 }
 
+TEST_CASE("the options of one subscriber") {
+  SubscriptionIndex index(1);
+  auto* filter = index.add("a/+", 1, {.qos = 1, .identifier = 7}).filter;
+  CHECK(SubscriptionIndex::options(*filter, 1) == Options{.qos = 1, .identifier = 7});
+  CHECK(!SubscriptionIndex::options(*filter, 2));
+  index.add("a/+", 2, {.qos = 2});
+  CHECK(SubscriptionIndex::options(*filter, 2) == Options{.qos = 2});
+  CHECK(SubscriptionIndex::options(*filter, 1) == Options{.qos = 1, .identifier = 7});
+}
+
 TEST_CASE("an empty index matches nothing and holds next to nothing") {
   SubscriptionIndex index(1);
   CHECK(match(index, "a/b").empty());

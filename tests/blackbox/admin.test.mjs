@@ -32,10 +32,11 @@ suite('admin', (test) => {
     assert.ok(text.endsWith('\n'));
     const typed = new Map();
     for (const line of text.trimEnd().split('\n')) {
-      const type = line.match(/^# TYPE (gnomon_[a-z0-9_]+) (counter|gauge|histogram)$/);
+      const type = line.match(/^# TYPE ((?:gnomon|process)_[a-z0-9_]+) (counter|gauge|histogram)$/);
       if (type) typed.set(type[1], type[2]);
       if (line.startsWith('#')) continue;
-      const sample = line.match(/^(gnomon_[a-z0-9_]+)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [\d.e+-]+$/);
+      const sample = line.match(
+        /^((?:gnomon|process)_[a-z0-9_]+)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [\d.e+-]+$/);
       assert.ok(sample, line);
       assert.ok(typed.has(sample[1]), `${sample[1]} has a TYPE before it`);
       if (typed.get(sample[1]) === 'counter') assert.match(sample[1], /_total$/);
@@ -51,6 +52,31 @@ suite('admin', (test) => {
     assert.equal(metrics['gnomon_durability{mode="disk"}'], 1);
     assert.equal(metrics['gnomon_durability{mode="memory"}'], 0);
     assert.doesNotMatch(w.server.log(), /nothing_is_kept/);
+  });
+
+  test('GET /readyz: ready, and the same for HEAD', async (w) => {
+    const response = await w.server.get('/readyz');
+    assert.deepEqual([response.status, await response.text()], [200, 'ok\n']);
+    assert.equal((await w.server.get('/readyz', { method: 'HEAD' })).status, 200);
+    const many = await Promise.all(Array.from({ length: 50 }, () => w.server.get('/readyz')));
+    assert.ok(many.every(({ status }) => status === 200));
+  });
+
+  test('GET /metrics tells of the process', async (w) => {
+    const metrics = await w.server.metrics();
+    const memory = w.server.memory();
+    assert.ok(Math.abs(metrics.process_resident_memory_bytes / memory - 1) < 0.5);
+    assert.ok(metrics.process_open_fds > 3 && metrics.process_open_fds < metrics.process_max_fds);
+    assert.ok(metrics.process_cpu_seconds_total > 0);
+    const started = metrics.process_start_time_seconds * 1000;
+    assert.ok(started <= Date.now() && started > Date.now() - 600_000);
+  });
+
+  test('what is refused, dropped or held is counted with its reason', async (w) => {
+    const names = Object.keys(await w.server.metrics());
+    for (const name of names.filter((each) => /(refused|dropped|pauses|disconnects)/.test(each))) {
+      assert.match(name, /\{reason="[a-z_]+"\}$/);
+    }
   });
 
   test('counters move', async (w) => {
@@ -112,6 +138,15 @@ suite('admin', (test) => {
     for (const raw of raws) await raw.fence();
   });
 });
+
+suite('admin, a disk below its reserve', (test) => {
+  test('/healthz is ok, /readyz is not, and says why', async (w) => {
+    assert.equal((await w.server.get('/healthz')).status, 200);
+    const response = await w.server.get('/readyz');
+    assert.equal(response.status, 503);
+    assert.match(await response.text(), /^the disk is full: .*disk\.reserve.*\n$/);
+  });
+}, { shards: [2], env: { GNOMON_DISK_RESERVE: String(2 ** 50) } });
 
 suite('admin, durability memory', (test) => {
   test('what is acknowledged is gone with the process: the log and /metrics say so', async (w) => {

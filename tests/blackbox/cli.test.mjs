@@ -6,8 +6,8 @@ import { deadline, within } from '../harness/raw.mjs';
 import { run, start } from '../harness/server.mjs';
 import { suite } from '../harness/suite.mjs';
 
-const commands = ['serve', 'check-config', 'backup', 'restore', 'device', 'passwd',
-  'pub', 'sub', 'bench'];
+const commands = ['serve', 'check-config', 'backup', 'restore', 'device', 'passwd', 'clients', 'client',
+  'kick', 'subscriptions', 'retained', 'trace', 'pub', 'sub', 'bench', 'completions', 'manual'];
 
 describe('the command line', { concurrency: 4 }, () => {
   it('--help names every command', async () => {

@@ -182,6 +182,41 @@ describe('starting', { concurrency: 4 }, () => {
     fs.rmSync(folder, { recursive: true });
   });
 
+  it('log.format = "json": each line an object, with UTC time, level and event', () =>
+    withServer({ shards: 1, env: { GNOMON_LOG_FORMAT: 'json' } }, async (server) => {
+      const raw = await Raw.open(server.port);
+      raw.send(codec.connect({ id: 'say "hi"\u2028\u001b[31m', protocol: 'nope' }));
+      await raw.close();
+      await server.end();
+      const lines = server.log().split('\n').map((line) => JSON.parse(line));
+      assert.ok(lines.length >= 3);
+      for (const { time, level, event } of lines) {
+        assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+        assert.ok(Math.abs(Date.parse(time) - Date.now()) < 60_000);
+        assert.match(level, /^(info|warning|error)$/);
+        assert.match(event, /^[a-z_]+$/);
+      }
+      assert.equal(lines.find(({ event }) => event === 'started').durability, 'disk');
+    }));
+
+  it('check-config tells variables that are no setting', async () => {
+    const { code, stderr } = await run(['check-config'],
+      { env: { GNOMON_LISTEN_MQT: 'off', GNOMON_COLOUR: 'red' } });
+    assert.equal(code, 0);
+    assert.match(stderr, /GNOMON_LISTEN_MQT is no setting; did you mean GNOMON_LISTEN_MQTT\?/);
+    assert.match(stderr, /GNOMON_COLOUR is no setting\n/);
+  });
+
+  it('a file of settings that nests too deep is a mistake, not an end', async () => {
+    const folder = temporaryFolder();
+    const file = path.join(folder, 'gnomon.toml');
+    fs.writeFileSync(file, `${'a.'.repeat(200_000)}a = 1\n`);
+    const { code, stderr } = await run(['check-config', '--config', file]);
+    assert.equal(code, 2);
+    assert.match(stderr, /gnomon\.toml:1: a key has more than 8 parts/);
+    fs.rmSync(folder, { recursive: true });
+  });
+
   it('listeners that are off', async () => {
     const server = await Server.start({ args: ['--listen-admin', 'off'] }).catch((error) => error);
     if (server instanceof Error) return assert.match(server.message, /listen-admin/);  // given twice
