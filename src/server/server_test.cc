@@ -121,11 +121,13 @@ TEST_CASE("while it reads what was kept it is alive, but not ready, and lets nob
   slow.on_scan = [&] {
     const auto admin = fixture.network.connect({"127.0.0.1", 8080});
     REQUIRE(admin != nullptr);
-    CHECK(fixture.exchange(*admin, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").ends_with("\r\n\r\nok\n"));
+    CHECK(fixture.exchange(*admin, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+              .ends_with("\r\n\r\nok\n"));
     const std::string ready = fixture.exchange(*admin, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
     CHECK(ready.starts_with("HTTP/1.1 503 "));
     CHECK(ready.ends_with("\r\n\r\nstarting: what was kept is being read\n"));
-    const std::string metrics = fixture.exchange(*admin, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    const std::string metrics =
+        fixture.exchange(*admin, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     CHECK(metrics.starts_with("HTTP/1.1 503 "));
     const auto device = fixture.network.connect({"127.0.0.1", 1883});
     REQUIRE(device != nullptr);
@@ -136,12 +138,14 @@ TEST_CASE("while it reads what was kept it is alive, but not ready, and lets nob
   REQUIRE(server.start().ok());
   CHECK(looked == 1);
   const auto admin = fixture.network.connect({"127.0.0.1", 8080});
-  CHECK(fixture.exchange(*admin, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 200 "));
+  CHECK(fixture.exchange(*admin, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+            .starts_with("HTTP/1.1 200 "));
   const std::string metrics = fixture.exchange(*admin, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(metrics.find("refused_total{reason=\"starting\"} 1\n") != std::string::npos);
   server.begin_stop();
   fixture.network.run();
-  CHECK(fixture.exchange(*admin, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").ends_with("\nstopping\n"));
+  CHECK(fixture.exchange(*admin, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+            .ends_with("\nstopping\n"));
 }
 
 TEST_CASE("without the local identity nobody gets in") {
