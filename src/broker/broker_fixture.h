@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "broker/authenticator.h"
 #include "broker/shard.h"
 #include "mqtt/connection.h"
 #include "runtime/sim.h"
@@ -50,6 +51,15 @@ class AnyTimePool final : public runtime::Pool {
   SeededRandom random_;
 };
 
+// Knows everybody, or does as the test says.
+class TestAuthenticator final : public Authenticator {
+ public:
+  std::optional<Verdict> authenticate(const Credentials& credentials, Later later) override {
+    return decide ? decide(credentials, std::move(later)) : Identity{"somebody", nullptr};
+  }
+  std::function<std::optional<Verdict>(const Credentials&, Later)> decide;
+};
+
 class Broker {
  public:
   // On a store in memory, or on one that a test can crash.
@@ -63,11 +73,9 @@ class Broker {
     listener = std::move(
         *control->listen({"127.0.0.1", 0}, [this](std::span<const runtime::Accepted> accepted) {
           for (const runtime::Accepted& connection : accepted) {
-            Shard& shard = *shards[next_shard++ % shards.size()];
-            std::vector<Envelope> letter;
-            letter.push_back({0, Adopt{connection}});
-            shard.load_counter().fetch_add(1);
-            shard.mailbox().push(letter);
+            const std::size_t i = next_shard++ % shards.size();
+            shards[i]->load_counter().fetch_add(1);
+            loops[i]->post([shard = shards[i].get(), connection] { shard->adopt(connection); });
           }
         }));
     control->start("control");
@@ -109,6 +117,7 @@ class Broker {
   std::unique_ptr<store::Store> store;
   store::LossyStore* lossy = nullptr;  // `store`, if it is one
   DrivenSyncer syncer;
+  TestAuthenticator authenticator;
   std::unique_ptr<runtime::Loop> control, pool_loop;
   std::unique_ptr<AnyTimePool> pool;
   std::vector<std::unique_ptr<runtime::Loop>> loops;
@@ -127,7 +136,7 @@ class Broker {
       loops.push_back(network.make_loop());
       shards.push_back(std::make_unique<Shard>(
           Shard::Setup{static_cast<ShardId>(i), count_, seed_, runs, profile, *loops.back(), *store,
-                       syncer, *pool, random, [](const Error& error) {
+                       syncer, *pool, random, authenticator, [](const Error& error) {
                          throw std::runtime_error("the store is broken: " + error.message);
                        }}));
     }

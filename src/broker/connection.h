@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "broker/authenticator.h"
 #include "broker/counters.h"
 #include "broker/delivery.h"
 #include "broker/encoder.h"
@@ -29,7 +30,7 @@ namespace gnomon::broker {
 class Shard;
 
 // Connection: the protocol of one client, from accepted socket to release of its client id.
-//   connecting → (CONNECT) → claiming → (Grant) → established → ended
+//   connecting → (CONNECT) → claiming → (Verdict, Grant) → established → ended
 // What arrives while claiming is kept, bounded, and handled after the grant.
 // Owner:   its shard, which also frees it: never inside a call of it.
 // Threads: the shard's.
@@ -39,6 +40,11 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   ~Connection() override = default;
 
   void open(runtime::StreamPtr stream);
+  // Input that somebody else has read.
+  void take(ByteView bytes) { on_bytes(bytes); }
+
+  // The authenticator has answered. False: the connection has ended.
+  bool authenticated(Verdict verdict);
 
   // ---- from home
   void granted(Grant& grant);
@@ -83,6 +89,9 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
  private:
   enum class State : std::uint8_t { connecting, claiming, established, ended };
   struct PendingConnect {
+    std::unique_ptr<Claim> claim;  // until it is sent: while nobody has said who this is
+    std::string will_topic;
+    bool will_retain = false;
     std::uint32_t asked_expiry_seconds = 0;
     std::uint32_t expiry_seconds = 0;  // as it is kept
     bool assigned_id = false;
@@ -111,7 +120,9 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void flush_answers();
   // Handle one packet; false: the connection has ended.
   bool handle(mqtt::Event event);
+  // ---- connection_connect.cc
   bool on_connect(const mqtt::Connect& connect);
+  bool authenticate(const mqtt::Connect& connect);
   // ---- connection_profile.cc: what the profile allows beyond the protocol
   [[nodiscard]] const char* check_client_id(std::string_view client_id) const;
   [[nodiscard]] bool allows_topic(std::string_view topic) const;
@@ -126,6 +137,10 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   bool on_publish(const mqtt::Publish& publish);
   bool refuse_publish(const mqtt::Publish& publish, mqtt::Reason reason, const char* what,
                       Count count);
+  [[nodiscard]] bool may_retain(std::string_view topic) const {
+    return !permissions_ || permissions_->may_publish(topic, true);
+  }
+  [[nodiscard]] bool may_receive(std::string_view topic) const;
   bool publish_kept(const mqtt::Publish& publish, const message::Message& message);
   bool is_duplicate(const mqtt::Publish& publish);
   bool acknowledge(std::uint16_t packet_id, std::uint8_t qos, mqtt::Reason reason);
@@ -151,6 +166,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
 
   void send(const Encoder::Layout& layout, std::uint16_t packet_id, std::uint8_t first_byte_flags);
   void deliver_message(const Delivery& delivery);
+  void skip_kept(const Delivery& delivery);
   void deliver_shared(const Delivery& delivery);
   void note_shared(std::uint16_t packet_id, const ShareRef& share);
   void finish_shared(std::uint16_t packet_id);
@@ -178,9 +194,11 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   runtime::StreamPtr stream_;
   mqtt::Connection machine_;
   Session session_;
-  std::string client_id_;
+  std::string client_id_, principal_;
+  std::shared_ptr<const Permissions> permissions_;  // null: it may do everything
   Route* route_ = nullptr;         // of the last topic published to
   std::uint64_t route_epoch_ = 0;  // in which route_ was taken
+  bool route_allowed_ = true;      // by permissions_
   struct Rated {
     Rate publishes_in, publishes_out, bytes_in;
   };
@@ -189,7 +207,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   std::shared_ptr<Trace> trace_;             // null: nobody watches this client
   std::unique_ptr<Tickets> tickets_;         // null: none open
   std::unique_ptr<Replays> replays_;         // null: none
-  std::unique_ptr<PendingConnect> pending_;  // set while a claim is unanswered
+  std::unique_ptr<PendingConnect> pending_;  // until CONNACK
   Generation generation_ = 0;
   ConnectionRef ref_;
   std::uint16_t keep_alive_seconds_ = 0;

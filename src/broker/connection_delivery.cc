@@ -20,6 +20,13 @@ bool Connection::window_open() const {
       std::min(machine_.peer_receive_maximum(), shard_.profile_.inflight_max));
 }
 
+// Counts what it may not.
+bool Connection::may_receive(std::string_view topic) const {
+  if (permissions_->may_receive(topic)) return true;
+  shard_.counters_.add(Count::dropped_policy);
+  return false;
+}
+
 void Connection::deliver(Encoder& encoder, const Terms& terms,
                          std::span<const std::uint32_t> identifiers) {
   // A session that is resumed has its subscriptions before its CONNACK.
@@ -30,6 +37,7 @@ void Connection::deliver(Encoder& encoder, const Terms& terms,
     return shard_.counters_.add(Count::dropped_rate);
   }
   const message::Message& message = encoder.message();
+  if (permissions_ && !may_receive(message.topic)) return;
   const std::uint8_t qos = std::min(message.qos, terms.qos);
   const bool with_id = qos > 0;
   const bool retain = terms.retain_as_published && message.retain;
@@ -118,8 +126,9 @@ void Connection::pump_queue() {
     queue.bytes -= queued.message.size();
     auto decoded = message::decode(queued.message.view());
     const message::Message& message = decoded->message;
-    if (message.expires.ms != 0 && now > message.expires) {
-      shard_.counters_.add(Count::dropped_expired);
+    const bool expired = message.expires.ms != 0 && now > message.expires;
+    if (expired || (permissions_ && !may_receive(message.topic))) {
+      if (expired) shard_.counters_.add(Count::dropped_expired);
       if (queued.share.sequence != 0) shard_.acknowledge(Acks::Shared{queued.share, ref_});
       continue;
     }
@@ -164,6 +173,7 @@ void Connection::deliver_kept(const Delivery& delivery) {
 
 void Connection::deliver_message(const Delivery& delivery) {
   const message::Message& message = *delivery.message;
+  if (permissions_ && !may_receive(message.topic)) return skip_kept(delivery);
   if (message.retain && replays_) note_live(message.topic);
   if (delivery.qos == 0 && stream_->pending() > limits::output_bytes_max) {
     return shard_.counters_.add(Count::dropped_slow_subscriber);
@@ -182,6 +192,11 @@ void Connection::deliver_message(const Delivery& delivery) {
   }
   // Larger than the client takes: it counts as delivered (MQTT 5 §3.1.2.11.4).
   shard_.counters_.add(Count::dropped_too_large);
+  skip_kept(delivery);
+}
+
+// As if the client had taken it.
+void Connection::skip_kept(const Delivery& delivery) {
   if (delivery.qos == 0) return;
   const bool qos1 = delivery.qos == 1;
   shard_.acknowledge({*session_.kept, delivery.packet_id,
@@ -192,6 +207,9 @@ void Connection::deliver_message(const Delivery& delivery) {
 
 void Connection::deliver_shared(const Delivery& delivery) {
   if (delivery.qos == 0) return deliver_message(delivery);
+  if (permissions_ && !may_receive(delivery.message->topic)) {
+    return shard_.acknowledge(Acks::Shared{delivery.share, ref_});
+  }
   // One that has left the group meanwhile gets it all the same: it would have before (§3.10.4).
   if (!session_.shares) session_.shares = std::make_unique<Session::Shares>();
   if (session_.queue || !window_open() || stream_->pending() > limits::output_bytes_max) {

@@ -24,6 +24,7 @@ Route* Connection::route_to(std::string_view topic) {
   if (topic::check_name(topic) != topic::Fault::none || !allows_topic(topic)) return nullptr;
   route_ = &shard_.route(topic);
   route_epoch_ = shard_.routes_.epoch();
+  route_allowed_ = !permissions_ || permissions_->may_publish(topic, false);
   return route_;
 }
 
@@ -56,6 +57,10 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
                                                       : topic::describe(fault).data(),
                           Count::publish_refused_topic);
   }
+  if (!route_allowed_ || (publish.retain && !may_retain(publish.topic))) {
+    return refuse_publish(publish, Reason::not_authorized, "its identity may not publish this",
+                          Count::publish_refused_policy);
+  }
   message::Message message;
   message.topic = publish.topic;
   message.payload = publish.payload;
@@ -69,7 +74,7 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
   }
   message.origin.client_id = client_id_;
   message.origin.generation = generation_;
-  message.origin.principal = "local";
+  message.origin.principal = principal_;
   constexpr Count counts[] = {Count::received_qos0, Count::received_qos1, Count::received_qos2};
   shard_.counters_.add(counts[publish.qos]);
   if (publish.qos == 2) {
@@ -215,6 +220,9 @@ Reason Connection::check_entry(const mqtt::SubscribeEntry& entry) const {
       !topic::split_shared(entry.filter).name.empty()) {
     return Reason::shared_subscriptions_not_supported;
   }
+  if (permissions_ && !permissions_->may_subscribe(topic::split_shared(entry.filter).filter)) {
+    return Reason::not_authorized;
+  }
   return Reason::success;
 }
 
@@ -236,6 +244,8 @@ Count count_of(Reason reason) {
   switch (reason) {
     case Reason::quota_exceeded:
       return Count::subscribe_refused_quota;
+    case Reason::not_authorized:
+      return Count::subscribe_refused_policy;
     case Reason::shared_subscriptions_not_supported:
     case Reason::wildcard_subscriptions_not_supported:
       return Count::subscribe_refused_unsupported;

@@ -120,6 +120,7 @@ bool Connection::replay_one(const Replay& replay, const RetainedPage::Entry& ent
   if (replays_->live.contains(std::string(message.topic))) return true;
   const WallTime now = shard_.loop_.wall_now();
   if (message.expires.ms != 0 && now > message.expires) return true;
+  if (permissions_ && !may_receive(message.topic)) return true;
   const std::uint8_t qos = std::min<std::uint8_t>(message.qos, to.options.qos);
   const std::uint32_t identifier = to.options.identifier;
   if (qos > 0 && session_.kept) {

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "broker/authenticator.h"
 #include "message/message.h"
 #include "mqtt/types.h"
 #include "partition/slots.h"
@@ -109,6 +110,12 @@ struct InterestChange {
 struct InterestAck {
   std::uint64_t sequence = 0;
   std::uint64_t next_message = 0;
+};
+
+// ---- who a connection is (from any thread)
+struct Authenticated {
+  ConnectionRef connection;
+  Verdict verdict;
 };
 
 // ---- who holds a client id (control; home = the slot of the client id)
@@ -309,20 +316,15 @@ struct RetainedPage {
   std::string after;
 };
 
-// ---- from the acceptor
-struct Adopt {
-  runtime::Accepted accepted;
-};
-
 // ---- credits: never ordered behind data, so that no cycle of shards can wait for itself
 struct Credit {
   std::unique_ptr<Block> block;
 };
 
-using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Claim, Grant, Deny,
-                          Evict, Release, Opened, Change, Acks, Receive, ReleaseId, Replayed,
-                          ShareJoin, ShareJoined, ShareLeave, Hand, HandTaken, ShareReturn, Page,
-                          RetainedRequest, RetainedPage, Adopt, Credit>;
+using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Authenticated, Claim,
+                          Grant, Deny, Evict, Release, Opened, Change, Acks, Receive, ReleaseId,
+                          Replayed, ShareJoin, ShareJoined, ShareLeave, Hand, HandTaken,
+                          ShareReturn, Page, RetainedRequest, RetainedPage, Credit>;
 
 struct Envelope {
   ShardId from = 0;

@@ -50,7 +50,6 @@ struct Profile {
   std::uint64_t queue_messages_max = limits::session_messages_max;  // of one session
   std::uint64_t queue_bytes_max = limits::session_bytes_max;
   std::chrono::milliseconds will_grace = limits::will_grace;
-  bool local = true;  // loopback connections are the principal `local`
   Rates rates;
   mqtt::Settings mqtt{.packet_bytes_max = limits::packet_bytes_max,
                       .connect_bytes_max = limits::connect_bytes_max,

@@ -86,6 +86,13 @@ class NoSyncer final : public partition::Syncer {
   void request(int) override {}
 };
 
+class Everybody final : public Authenticator {
+ public:
+  std::optional<Verdict> authenticate(const Credentials&, Later) override {
+    return Identity{"somebody", nullptr};
+  }
+};
+
 // Shards with their own threads, and an acceptor.
 class Threads {
  public:
@@ -96,16 +103,14 @@ class Threads {
       loops_.push_back(network_->make_loop());
       shards_.push_back(std::make_unique<Shard>(
           Shard::Setup{static_cast<ShardId>(i), count, 42, 1, profile_, *loops_.back(), *store_,
-                       syncer_, *pool_, random_, [](const Error&) {}}));
+                       syncer_, *pool_, random_, authenticator_, [](const Error&) {}}));
     }
     for (auto& shard : shards_) shard->join(shards_);
     listener_ = std::move(*control_->listen({"127.0.0.1", 0}, [this](auto accepted) {
       for (const runtime::Accepted& connection : accepted) {
-        std::vector<Envelope> letter;
-        letter.push_back({0, Adopt{connection}});
-        Shard& shard = *shards_[next_++ % shards_.size()];
-        shard.load_counter().fetch_add(1);
-        shard.mailbox().push(letter);
+        const std::size_t i = next_++ % shards_.size();
+        shards_[i]->load_counter().fetch_add(1);
+        loops_[i]->post([shard = shards_[i].get(), connection] { shard->adopt(connection); });
       }
     }));
     for (auto& loop : loops_) loop->start("shard");
@@ -133,6 +138,7 @@ class Threads {
   Profile profile_;
   std::unique_ptr<store::Store> store_ = store::make_memory_store();
   NoSyncer syncer_;
+  Everybody authenticator_;
   std::unique_ptr<runtime::LoopPool> pool_;
   std::unique_ptr<runtime::Network> network_;
   std::unique_ptr<runtime::Loop> control_;

@@ -22,6 +22,7 @@ Shard::Shard(const Setup& setup)
       routes_(setup.seed),
       // Ids name their shard, and no id is 0.
       next_message_id_((std::uint64_t{setup.id} << source_shift) + 1),
+      authenticator_(setup.authenticator),
       syncer_(setup.syncer),
       pool_(setup.pool),
       store_(setup.store),
@@ -144,11 +145,27 @@ void Shard::flush_outboxes() {
 // ---- connections
 
 void Shard::adopt(const runtime::Accepted& accepted) {
+  if (Connection* connection = make_connection()) {
+    connection->open(loop_.adopt(accepted, *connection));
+  } else {
+    loop_.discard(accepted);
+  }
+}
+
+void Shard::adopt(runtime::StreamPtr stream, ByteView unread) {
+  Connection* connection = make_connection();
+  if (connection == nullptr) return;
+  stream->set_handler(*connection);
+  connection->open(std::move(stream));
+  if (!unread.empty()) connection->take(unread);
+}
+
+// Null: there are too many.
+Connection* Shard::make_connection() {
   if (stopping_ || unauthenticated_ >= limits::unauthenticated_max) {
     counters_.add(Count::connect_refused_limit);
-    loop_.discard(accepted);
     load_.fetch_sub(1, std::memory_order_relaxed);
-    return;
+    return nullptr;
   }
   std::uint32_t index = 0;
   if (free_places_.empty()) {
@@ -161,7 +178,7 @@ void Shard::adopt(const runtime::Accepted& accepted) {
   Place& place = places_[index];
   place.connection = std::make_unique<Connection>(*this, ConnectionRef{id_, index, ++place.serial});
   ++unauthenticated_;
-  place.connection->open(loop_.adopt(accepted, *place.connection));
+  return place.connection.get();
 }
 
 // Shards share the server's rate evenly, as the acceptor shares the connections.
@@ -267,6 +284,10 @@ void Shard::handle(Envelope& envelope) {
           },
           [&](InterestChange& change) { handle_interest(from, change); },
           [&](InterestAck& ack) { handle_interest_ack(from, ack); },
+          [&](Authenticated& authenticated) {
+            with(authenticated.connection,
+                 [&](Connection& c) { c.authenticated(std::move(authenticated.verdict)); });
+          },
           [&](Grant& grant) { with(grant.connection, [&](Connection& c) { c.granted(grant); }); },
           [&](Deny& deny) { with(deny.connection, [&](Connection& c) { c.denied(deny.reason); }); },
           [&](Evict& evict) { with(evict.connection, [&](Connection& c) { c.evicted(); }); },
@@ -282,7 +303,6 @@ void Shard::handle(Envelope& envelope) {
             with(page.connection, [&](Connection& c) { c.replayed(page); });
           },
           [&](ShareJoined& joined) { handle_joined(joined); },
-          [&](Adopt& adopted) { adopt(adopted.accepted); },
           [&](auto& for_keeper) { keeper_.handle(for_keeper); },
       },
       envelope.mail);

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "broker/authenticator.h"
 #include "broker/connection.h"
 #include "broker/counters.h"
 #include "broker/encoder.h"
@@ -52,6 +53,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
     partition::Syncer& syncer;
     runtime::Pool& pool;
     Random& random;
+    Authenticator& authenticator;
     std::function<void(const Error&)> on_broken;
   };
   explicit Shard(const Setup& setup);
@@ -68,6 +70,12 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void bring_members(std::span<const std::unique_ptr<Shard>> shards);
   void introduce(std::span<const std::unique_ptr<Shard>> shards);
   void resume();
+
+  // Takes over a connection on which MQTT is spoken: a socket of this loop, or a stream with what has
+  // arrived on it and was not used. It counts in load() since load_counter() was raised for it. On
+  // the loop's thread.
+  void adopt(const runtime::Accepted& accepted);
+  void adopt(runtime::StreamPtr stream, ByteView unread);
 
   ShardMailbox& mailbox() { return mailbox_; }
   // Connections, for the acceptor to find the least loaded. Any thread.
@@ -113,7 +121,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
     std::unique_ptr<Connection> connection;
     std::uint32_t serial = 0;
   };
-  void adopt(const runtime::Accepted& accepted);
+  Connection* make_connection();
   bool connect_rate_allows();
   Connection* find(const ConnectionRef& ref);
   // Frees the connection at the end of the turn.
@@ -309,6 +317,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   bool behind_ = false;    // an outbox is blocked: publishers wait
   bool mail_out_ = false;  // an outbox has something
 
+  Authenticator& authenticator_;
   partition::Syncer& syncer_;
   runtime::Pool& pool_;
   store::Store& store_;

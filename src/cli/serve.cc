@@ -30,11 +30,12 @@ namespace gnomon::cli {
 namespace {
 
 // Blocked in every thread started from here on; taken one by one with sigwait().
-sigset_t block_stop_signals() {
+sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
@@ -69,14 +70,10 @@ struct EndFirst {
   ~EndFirst() { pool.reset(); }
 };
 
-// The keys and certificates of the folder, which is ours alone now.
-Result<server::Material> make_material(const server::Config& config, const store::Folder& folder,
-                                       WallTime now, Random& random) {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  const auto names = server::server_names(host.data(), config.names);
-  if (!names) return names.error();
-  return server::make_material(folder.path(), *names, now, random);
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
 }
 
 int fail(const Error& error) {
@@ -90,7 +87,8 @@ int serve(Words words) {
   Arguments arguments(
       "gnomon serve [--config FILE] [options]",
       "Runs the server until SIGTERM or SIGINT. When every listener is up, one line of JSON on "
-      "standard output tells where they are; the log goes to standard error.",
+      "standard output tells where they are; the log goes to standard error. SIGHUP: certificates, "
+      "keys and passwords are read again.",
       {"gnomon serve", "gnomon serve --listen-mqtt 127.0.0.1:0 --listen-admin off"});
   ConfigArguments given;
   given.declare(arguments);
@@ -106,7 +104,7 @@ int serve(Words words) {
   umask(S_IRWXG | S_IRWXO);  // what is kept is for its owner only
   auto folder = store::Folder::open(config.data);
   if (!folder) return fail(folder.error());
-  sigset_t signals = block_stop_signals();
+  sigset_t signals = block_signals();
 
   SystemMonotonicClock monotonic;
   const SystemElapsedClock elapsed;
@@ -114,12 +112,17 @@ int serve(Words words) {
   GuardedWallClock wall(elapsed, shown);
   SystemRandom random;
   const auto network = runtime::make_epoll_network(monotonic, wall);
-  const auto material = make_material(config, **folder, shown.now(), random);
-  if (!material) return fail(material.error());
+  const std::string host = host_name();
+  const auto names = server::server_names(host, config.names);
+  if (!names) return fail(names.error());
+  const auto make_material = [&] {  // the folder is ours alone now
+    return server::make_material((*folder)->path(), *names, shown.now(), random);
+  };
   auto store = open_store(config, monotonic);
   if (!store) return fail(store.error());
   // One for reads, one for a backup, which takes long; there is never more than one.
   auto pool = runtime::make_thread_pool(2, "reader");
+  auto passwords = runtime::make_thread_pool(1, "password");
   const auto make_syncer = [&](std::vector<runtime::Loop*> loops, server::Ports::OnBroken broken) {
     auto syncer = std::make_unique<partition::ThreadSyncer>(**store, std::move(loops), monotonic,
                                                             std::move(broken));
@@ -132,19 +135,29 @@ int serve(Words words) {
                                   "durability = memory: what is acknowledged is gone with "
                                   "the process"}});
   }
-  server::Server server(
-      config, {monotonic, wall, random, *network, **store, *pool, make_syncer, end_broken});
-  const EndFirst end_first{pool};
+  server::Server server(config, {monotonic,
+                                 wall,
+                                 random,
+                                 *network,
+                                 **store,
+                                 *pool,
+                                 *passwords,
+                                 shown,
+                                 make_material,
+                                 {host},
+                                 make_syncer,
+                                 end_broken});
+  const EndFirst end_reads{pool}, end_passwords{passwords};
   if (auto started = server.start(); !started) return fail(started.error());
 
   const auto start = std::chrono::duration_cast<std::chrono::milliseconds>(own_age());
-  std::cout << server::ready_line(server.listening(), config, material->root_path, getpid(),
+  std::cout << server::ready_line(server.listening(), config, server.root_path(), getpid(),
                                   start.count())
             << std::endl;
   notify_manager("READY=1");
   log_info("started", {{"version", version()}, {"durability", on_disk ? "disk" : "memory"}});
   int signal = 0;
-  sigwait(&signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) server.reload();
   notify_manager("STOPPING=1");
   log_info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
   server.stop();

@@ -67,6 +67,10 @@ class TlsLayer {
   // Takes over an accepted socket. `handler` hears on_connected() when the handshake is done, and
   // on_ended() if it fails.
   runtime::StreamPtr adopt(const runtime::Accepted& accepted, runtime::StreamHandler& handler);
+  // The same with a stream of this loop on which something came before TLS. `unread`: what has
+  // arrived of the handshake; it goes on in a later turn.
+  runtime::StreamPtr adopt(runtime::StreamPtr below, ByteView unread,
+                           runtime::StreamHandler& handler);
   // Connects, then shakes hands. `name`: what the server's certificate must be for; an address
   // works too. Wherever `session` points is kept the last session, to be resumed with the next one.
   struct Session;

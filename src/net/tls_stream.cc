@@ -98,6 +98,15 @@ void TlsStream::open(runtime::StreamPtr below) {
   peer_ = below_->peer();
 }
 
+void TlsStream::open(runtime::StreamPtr below, ByteView unread) {
+  open(std::move(below));
+  below_->set_handler(*this);
+  if (unread.empty()) return;
+  kept_.append(unread);
+  below_->pause();
+  layer_.put_off(*this);
+}
+
 void TlsStream::set_name(const std::string& name) {
   X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl_.get());
   if (X509_VERIFY_PARAM_set1_ip_asc(wanted, name.c_str()) == 1) return;
@@ -306,6 +315,14 @@ runtime::StreamPtr TlsLayer::adopt(const runtime::Accepted& accepted,
   auto* stream = new TlsStream(*this, handler, false);
   runtime::StreamPtr held(stream);
   stream->open(loop_.adopt(accepted, *stream));
+  return held;
+}
+
+runtime::StreamPtr TlsLayer::adopt(runtime::StreamPtr below, ByteView unread,
+                                   runtime::StreamHandler& handler) {
+  auto* stream = new TlsStream(*this, handler, false);
+  runtime::StreamPtr held(stream);
+  stream->open(std::move(below), unread);
   return held;
 }
 

@@ -47,6 +47,8 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   ~TlsStream() override;
 
   void open(runtime::StreamPtr below);
+  // On which somebody else has read the beginning.
+  void open(runtime::StreamPtr below, ByteView unread);
   void set_name(const std::string& name);
   void resume_with(std::shared_ptr<TlsLayer::Session> session);
   // A handshake that was put off.

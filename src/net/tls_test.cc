@@ -136,6 +136,42 @@ struct World {
   std::unique_ptr<runtime::Listener> listener;
 };
 
+// Reads what comes first, and hands the stream on with it.
+struct Reader final : runtime::StreamHandler {
+  Reader(TlsLayer& to, End& then) : layer(to), end(then) {}
+  void on_bytes(ByteView bytes) override {
+    end.stream = layer.adopt(std::move(stream), bytes, end);
+  }
+  void on_ended(runtime::Ended) override { stream.reset(); }
+  TlsLayer& layer;
+  End& end;
+  runtime::StreamPtr stream;
+};
+
+TEST_CASE("a stream whose beginning somebody else has read") {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    World world({}, seed);
+    world.network.set_splitting(seed % 2 == 0);
+    std::vector<std::unique_ptr<Reader>> readers;
+    world.listener = std::move(*world.loop->listen(
+        {"127.0.0.1", 0}, [&](std::span<const runtime::Accepted> accepted) {
+          for (const auto& each : accepted) {
+            End& end = *world.ends.emplace_back(std::make_unique<End>());
+            end.echo = true;
+            auto& reader = *readers.emplace_back(std::make_unique<Reader>(*world.layer, end));
+            reader.stream = world.loop->adopt(each, reader);
+          }
+        }));
+    TlsLayer& layer = world.make_client();
+    End& end = world.connect(layer);
+    end.say("hello");
+    world.network.run();
+    CHECK(end.got == "hello");
+    REQUIRE(world.ends.size() == 1);
+    CHECK(world.ends[0]->connected);
+  }
+}
+
 TEST_CASE("what is said arrives, in both directions, whatever the pieces") {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     World world({}, seed);

@@ -14,6 +14,7 @@
 #include "net/http.h"
 #include "runtime/loop.h"
 #include "server/config.h"
+#include "server/front.h"
 #include "server/readiness.h"
 #include "server/server.h"
 
@@ -26,6 +27,7 @@ struct AdminView {
   runtime::Loop& control;
   const std::vector<std::unique_ptr<runtime::Loop>>& loops;  // by shard
   const std::vector<std::unique_ptr<broker::Shard>>& shards;
+  const std::vector<std::unique_ptr<Front>>& fronts;  // the same
 };
 
 // Admin: asks the shards' loops by post(), a page at a time, so that nothing stands still for it.

@@ -93,7 +93,14 @@ class Loader {
   void read_text(const std::string& text, const std::string& path);
   void read_environment(const Environment& environment);
   void read_flags(const std::vector<Flag>& flags);
-  Loaded take() { return std::move(loaded_); }
+  Loaded take() {
+    for (const Clash& clash : clashes(loaded_.config)) {
+      const auto at = std::ranges::find(settings(), clash.key, &Setting::key);
+      mistake(loaded_.origins[static_cast<std::size_t>(at - settings().begin())],
+              std::string(clash.key) + ": " + clash.what);
+    }
+    return std::move(loaded_);
+  }
 
  private:
   void read_table(const toml::table& table, const std::string& prefix, const std::string& path);

@@ -1,6 +1,7 @@
 // Config: every setting of `gnomon serve`. Flag over environment over file over default.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -16,13 +17,25 @@ namespace gnomon::server {
 
 enum class Compat : std::uint8_t { mqtt, aws };
 enum class Durability : std::uint8_t { disk, memory };
+// The listeners for clients; the admin listener is another matter.
+enum class Door : std::uint8_t { mqtt, mqtts, https, http };
+constexpr std::size_t doors = 4;
 
 // The table in settings.cc says what each may be and what it means.
 struct Config {
   std::string data = "./gnomon-data";
   std::string listen_mqtt = "127.0.0.1:1883";  // "off": none
+  std::string listen_mqtts = "0.0.0.0:8883";
+  std::vector<std::string> listen_https{"0.0.0.0:8443"};  // none: off
+  std::string listen_http = "127.0.0.1:4566";
   std::string listen_admin = "127.0.0.1:8080";
-  bool local = true;  // connections to a loopback listener are the principal `local`
+  bool local = true;          // connections over loopback are the principal `local`
+  std::string passwords;      // a file; empty: none
+  std::string tls_certificate, tls_key;  // files; empty: what the server has made
+  std::array<bool, doors> behind_proxy{};  // proxy.listeners, by Door
+  std::vector<std::string> proxy_trusted;  // addresses and ranges
+  std::vector<std::string> hosts;          // further names in Host headers, "*.x" and "*" too
+  std::vector<std::string> origins;        // pages that may connect
   Compat compat = Compat::mqtt;
   Durability durability = Durability::disk;
   std::uint64_t store_memory_bytes = 256 * MiB;     // store.memory
@@ -31,7 +44,7 @@ struct Config {
   std::uint64_t session_messages_max = limits::session_messages_max;  // queued for one
   std::uint64_t session_bytes_max = limits::session_bytes_max;
   std::uint32_t will_grace_seconds = 30;  // after a restart, for the client to return
-  std::vector<std::string> names;         // of the server's certificate, beside our own
+  std::vector<std::string> names;  // of the server's certificate and in Host, beside our own
   int shards = 0;                         // threads.shards; 0: one per core
   int partitions = 0;                     // threads.partitions; 0: on the shards' own threads
   LogLevel log_level = LogLevel::info;
@@ -55,8 +68,7 @@ struct Flag {
 };
 
 // Puts a Config together. All mistakes are reported, not only the first: unknown keys, values out
-// of range, a listener beyond loopback (there a connection needs an identity, which is not built
-// yet), and what this version cannot honour (partitions, other listeners).
+// of range, settings that do not go together, and what this version cannot honour (partitions).
 // An environment variable that is empty counts as not set.
 struct Loaded {
   Config config;

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -13,7 +14,10 @@
 #include "broker/records.h"
 #include "broker/shard.h"
 #include "server/admin.h"
+#include "server/authentication.h"
 #include "server/clock_record.h"
+#include "server/front.h"
+#include "server/keyring.h"
 
 namespace gnomon::server {
 
@@ -63,29 +67,38 @@ class Drain final : public runtime::Timer {
 
 // Members stand in the order they are made; each uses those above it.
 struct Server::State {
-  State(const Config& given, Ports given_ports) : config(given), ports(std::move(given_ports)) {}
+  State(const Config& given, Ports given_ports)
+      : config(given),
+        ports(std::move(given_ports)),
+        authentication(ports.shown, ports.passwords, ports.random) {}
 
   Config config;
   Ports ports;
   broker::Profile profile;
+  Authentication authentication;
   std::unique_ptr<runtime::Loop> control;             // accepts, serves the admin listener
   std::vector<std::unique_ptr<runtime::Loop>> loops;  // one per shard
   std::unique_ptr<partition::Syncer> syncer;
   std::vector<std::unique_ptr<Shard>> shards;
+  std::unique_ptr<Keyring> keyring;
+  FrontSettings front_settings;
+  std::vector<std::unique_ptr<Front>> fronts;  // by shard
   std::unique_ptr<ClockRecord> clock_record;
   std::vector<std::unique_ptr<Drain>> drains;
   std::shared_ptr<CountDown> drained;
   std::unique_ptr<Admin> admin;
-  std::unique_ptr<runtime::Listener> mqtt;
-  std::vector<std::vector<broker::Envelope>> adoptions;  // by shard; the control loop's scratch
+  std::vector<std::unique_ptr<runtime::Listener>> listeners;
+  std::vector<std::vector<runtime::Accepted>> adoptions;  // by shard; the control loop's scratch
   Listening listening;
   bool started = false;
 
   void make_shards(std::uint64_t run);
   Result<std::uint64_t> count_run();
   Result<void> recover();
+  Result<void> make_fronts();
+  Result<std::string> listen(Door door, const std::string& address);
   Result<void> listen();
-  void hand_out(std::span<const runtime::Accepted> accepted);
+  void hand_out(Door door, std::span<const runtime::Accepted> accepted);
   Result<void> start();
   void begin_stop();
 };
@@ -105,7 +118,8 @@ void Server::State::make_shards(std::uint64_t run) {
     shards.push_back(
         std::make_unique<Shard>(Shard::Setup{static_cast<broker::ShardId>(i), count, seed, run,
                                              profile, *loops[static_cast<unsigned>(i)], ports.store,
-                                             *syncer, ports.pool, ports.random, ports.on_broken}));
+                                             *syncer, ports.pool, ports.random,
+                                             authentication, ports.on_broken}));
   }
   for (auto& shard : shards) shard->join(shards);
   adoptions.resize(shards.size());
@@ -147,16 +161,59 @@ Result<void> Server::State::recover() {
   return {};
 }
 
-Result<void> Server::State::listen() {
-  if (config.listen_mqtt != "off") {
-    auto address = runtime::parse_address(config.listen_mqtt);
-    if (!address) return address.error();
-    auto listener = control->listen(
-        *address, [this](std::span<const runtime::Accepted> accepted) { hand_out(accepted); });
-    if (!listener) return Error{listener.error().code, "listen.mqtt: " + listener.error().message};
-    mqtt = std::move(*listener);
-    listening.mqtt = to_string(mqtt->address());
+// Whose certificate is shown, and what may be asked for by which name.
+Result<void> Server::State::make_fronts() {
+  keyring = std::make_unique<Keyring>(Keyring::Setup{config, ports.make_material, ports.shown,
+                                                     *control, ports.pool, authentication});
+  if (auto loaded = keyring->load(); !loaded) return loaded;
+  front_settings.behind_proxy = config.behind_proxy;
+  for (const std::string& range : config.proxy_trusted) {
+    front_settings.trusted.push_back(*net::AddressRange::parse(range));
   }
+  net::KnownHosts& hosts = front_settings.hosts;
+  hosts.listener = "0.0.0.0";  // an address in Host tells nothing of who has asked for it
+  hosts.names = ports.host_names;
+  hosts.names.insert(hosts.names.end(), config.names.begin(), config.names.end());
+  hosts.names.insert(hosts.names.end(), config.hosts.begin(), config.hosts.end());
+  hosts.origins = config.origins;
+  front_settings.root_pem = keyring->root_pem();
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    fronts.push_back(
+        std::make_unique<Front>(*loops[i], *shards[i], front_settings, keyring->tls()));
+  }
+  return {};
+}
+
+Result<std::string> Server::State::listen(Door door, const std::string& address) {
+  static constexpr std::array keys{"listen.mqtt", "listen.mqtts", "listen.https", "listen.http"};
+  auto listener = control->listen(
+      *runtime::parse_address(address),
+      [this, door](std::span<const runtime::Accepted> accepted) { hand_out(door, accepted); });
+  if (!listener) {
+    return Error{listener.error().code,
+                 keys[static_cast<std::size_t>(door)] + (": " + listener.error().message)};
+  }
+  listeners.push_back(std::move(*listener));
+  return to_string(listeners.back()->address());
+}
+
+Result<void> Server::State::listen() {
+  const auto one = [this](Door door, const std::string& address,
+                          std::optional<std::string>& bound) -> Result<void> {
+    if (address == "off") return {};
+    auto where = listen(door, address);
+    if (!where) return where.error();
+    bound = std::move(*where);
+    return {};
+  };
+  if (auto done = one(Door::mqtt, config.listen_mqtt, listening.mqtt); !done) return done;
+  if (auto done = one(Door::mqtts, config.listen_mqtts, listening.mqtts); !done) return done;
+  for (const std::string& address : config.listen_https) {
+    auto bound = listen(Door::https, address);
+    if (!bound) return bound.error();
+    listening.https.push_back(std::move(*bound));
+  }
+  if (auto done = one(Door::http, config.listen_http, listening.http); !done) return done;
   if (config.listen_admin != "off") {
     auto bound = admin->listen();
     if (!bound) return bound.error();
@@ -167,7 +224,7 @@ Result<void> Server::State::listen() {
 
 // Each new connection goes to the shard with the fewest. Batches: one letter a shard. Before the
 // shards are there nobody is let in.
-void Server::State::hand_out(std::span<const runtime::Accepted> accepted) {
+void Server::State::hand_out(Door door, std::span<const runtime::Accepted> accepted) {
   if (admin->starting()) {
     for (const runtime::Accepted& connection : accepted) {
       admin->count_refused_early();
@@ -180,10 +237,14 @@ void Server::State::hand_out(std::span<const runtime::Accepted> accepted) {
         std::min_element(shards.begin(), shards.end(),
                          [](const auto& a, const auto& b) { return a->load() < b->load(); });
     (*least)->load_counter().fetch_add(1, std::memory_order_relaxed);
-    adoptions[static_cast<std::size_t>(least - shards.begin())].push_back(
-        {0, broker::Adopt{connection}});
+    adoptions[static_cast<std::size_t>(least - shards.begin())].push_back(connection);
   }
-  for (std::size_t i = 0; i < shards.size(); ++i) shards[i]->mailbox().push(adoptions[i]);
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    if (adoptions[i].empty()) continue;
+    loops[i]->post([front = fronts[i].get(), door, batch = std::exchange(adoptions[i], {})] {
+      for (const runtime::Accepted& connection : batch) front->adopt(door, connection);
+    });
+  }
 }
 
 // ---- start and stop
@@ -192,7 +253,6 @@ Server::Server(const Config& config, Ports ports)
     : state_(std::make_unique<State>(config, std::move(ports))) {
   broker::Profile& profile = state_->profile;
   if (config.compat == Compat::aws) profile = broker::aws_profile();
-  profile.local = config.local;
   if (config.session_expiry_max_seconds) {
     profile.session_expiry_max_seconds = *config.session_expiry_max_seconds;
   }
@@ -210,10 +270,16 @@ Result<void> Server::State::start() {
   const auto run = count_run();
   if (!run) return run.error();
   make_shards(*run);  // its loops look at the clock, so not before
-  admin = std::make_unique<Admin>(AdminView{config, ports, *control, loops, shards});
+  if (auto made = make_fronts(); !made) return made;
+  admin = std::make_unique<Admin>(AdminView{config, ports, *control, loops, shards, fronts});
   if (auto listened = listen(); !listened) return listened;
   clock_record =
       std::make_unique<ClockRecord>(ports.wall, ports.store, *syncer, *control, ports.on_broken);
+  keyring->watch([this](const std::shared_ptr<const net::TlsConfig>& tls) {
+    for (std::size_t i = 0; i < fronts.size(); ++i) {
+      loops[i]->post([front = fronts[i].get(), tls] { front->use(tls); });
+    }
+  });
   control->start("control");
   if (auto recovered = recover(); !recovered) {
     control->stop();
@@ -230,10 +296,11 @@ Result<void> Server::start() { return state_->start(); }
 void Server::State::begin_stop() {
   admin->end();
   drained = std::make_shared<CountDown>(shards.size());
-  control->post([this] { mqtt.reset(); });
+  control->post([this] { listeners.clear(); });
   for (std::size_t i = 0; i < shards.size(); ++i) {
     drains.push_back(std::make_unique<Drain>(*loops[i], *shards[i], drained));
-    loops[i]->post([shard = shards[i].get(), drain = drains.back().get()] {
+    loops[i]->post([front = fronts[i].get(), shard = shards[i].get(), drain = drains.back().get()] {
+      front->stop();
       shard->shut_down();
       drain->look();
     });
@@ -255,7 +322,10 @@ void Server::stop() {
   state_->started = false;
 }
 
+void Server::reload() { state_->keyring->reload(); }
+
 const Server::Listening& Server::listening() const { return state_->listening; }
+const std::string& Server::root_path() const { return state_->keyring->root_path(); }
 
 // ---- the ready line
 
@@ -265,12 +335,21 @@ std::string text_or_null(const std::optional<std::string>& text) {
   return text ? json_text(*text) : "null";
 }
 
+std::string one_or_many(const std::vector<std::string>& texts) {
+  if (texts.empty()) return "null";
+  if (texts.size() == 1) return json_text(texts.front());
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "[" : ",") + json_text(text);
+  return all + "]";
+}
+
 }  // namespace
 
 std::string ready_line(const Server::Listening& listening, const Config& config,
                        const std::string& root_path, int pid, std::int64_t start_ms) {
   return "{\"event\":\"ready\",\"mqtt\":" + text_or_null(listening.mqtt) +
-         ",\"mqtts\":null,\"https\":null,\"http\":null,\"admin\":" + text_or_null(listening.admin) +
+         ",\"mqtts\":" + text_or_null(listening.mqtts) + ",\"https\":" + one_or_many(listening.https) +
+         ",\"http\":" + text_or_null(listening.http) + ",\"admin\":" + text_or_null(listening.admin) +
          ",\"ca\":" + json_text(root_path) + ",\"data\":" + json_text(config.data) +
          ",\"pid\":" + std::to_string(pid) + ",\"start_ms\":" + std::to_string(start_ms) + "}";
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "runtime/network.h"
 #include "runtime/pool.h"
 #include "server/config.h"
+#include "server/material.h"
 #include "store/store.h"
 
 namespace gnomon::server {
@@ -28,6 +30,11 @@ struct Ports {
   // For what may wait for the disk: reads, backups. Its tasks use the server: it must end before
   // the server is destroyed, and after stop().
   runtime::Pool& pool;
+  runtime::Pool& passwords;  // for checking them, which takes long; the same holds for it
+  const WallClock& shown;    // what others see on their clocks: for certificates
+  // The keys and certificates of the data folder (material.h). Any thread, one call at a time.
+  std::function<Result<Material>()> make_material;
+  std::vector<std::string> host_names;  // this machine's, for Host headers
   // Makes who syncs the store and wakes the loops then; running when it is returned.
   using OnBroken = std::function<void(const Error&)>;
   std::function<std::unique_ptr<partition::Syncer>(std::vector<runtime::Loop*> loops, OnBroken)>
@@ -56,11 +63,17 @@ class Server {
   // and returns when nothing is in flight. A server stops once.
   void stop();
 
-  // Where it listens; nullopt: off.
+  // Reads certificates, keys and passwords again; what is wrong with them is logged, and those from
+  // before go on. Returns at once.
+  void reload();
+
+  // Where it listens; nullopt or none: off.
   struct Listening {
-    std::optional<std::string> mqtt, admin;
+    std::optional<std::string> mqtt, mqtts, http, admin;
+    std::vector<std::string> https;
   };
   [[nodiscard]] const Listening& listening() const;
+  [[nodiscard]] const std::string& root_path() const;  // of the root certificate
 
  private:
   struct State;
@@ -68,7 +81,7 @@ class Server {
 };
 
 // The ready line of DESIGN §7, without a newline: {"event":"ready","mqtt":"127.0.0.1:1883",…}.
-// Listeners that are off or not built yet are null. `root_path`: of the root certificate.
+// Listeners that are off are null, several addresses an array. `root_path`: of the root certificate.
 std::string ready_line(const Server::Listening& listening, const Config& config,
                        const std::string& root_path, int pid, std::int64_t start_ms);
 

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "crypto/issue.h"
+#include "net/address_range.h"
 #include "runtime/loop.h"
 #include "server/material.h"
 
@@ -25,11 +26,9 @@ std::string read_number(T& number, std::string_view text, T least, T most) {
   return "";
 }
 
-// A listener that anyone who reaches it may use without an identity: on loopback only, because
-// beyond it every connection needs one (DESIGN §5.3). Host names are not looked up here, so only
-// the one whose meaning is fixed is taken.
-std::string read_loopback(std::string& listener, std::string_view text,
-                          std::string_view otherwise) {
+// HOST:PORT with an address, or off. Host names are not looked up here, so only the one whose
+// meaning is fixed is taken.
+std::string read_listener(std::string& listener, std::string_view text) {
   if (text == "off") {
     listener = "off";
     return "";
@@ -37,18 +36,122 @@ std::string read_loopback(std::string& listener, std::string_view text,
   auto address = runtime::parse_address(text);
   if (!address) return "must be HOST:PORT or off (" + address.error().message + ")";
   if (address->host == "localhost") address->host = "127.0.0.1";
-  if (!runtime::is_loopback(*address))
-    return "must be a loopback address such as 127.0.0.1:" + std::to_string(address->port) + ": " +
-           std::string(otherwise);
+  if (!crypto::is_address(address->host)) {
+    return "must have an address for HOST, such as 0.0.0.0:" + std::to_string(address->port);
+  }
   listener = runtime::to_string(*address);
   return "";
 }
 
-// A listener of a later version: it can be switched off, and that is all.
-std::string read_unbuilt(Config&, std::string_view text) {
-  return text == "off" ? "" : "must be off: this listener is not built yet";
+// A listener that anyone who reaches it may use without an identity: on loopback only (DESIGN §5.3).
+std::string read_admin(Config& config, std::string_view text) {
+  std::string listener;
+  if (std::string wrong = read_listener(listener, text); !wrong.empty()) return wrong;
+  if (listener != "off" && !runtime::is_loopback(*runtime::parse_address(listener))) {
+    return "must be a loopback address such as 127.0.0.1:8080: whoever reaches it may do all";
+  }
+  config.listen_admin = std::move(listener);
+  return "";
 }
-std::string show_off(const Config&) { return "off"; }
+
+// The members of "a, b c".
+std::vector<std::string_view> members(std::string_view text) {
+  std::vector<std::string_view> all;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find_first_of(", "));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    if (!part.empty()) all.push_back(part);
+  }
+  return all;
+}
+std::string show_members(const std::vector<std::string>& all) {
+  std::string text;
+  for (const std::string& each : all) text += (text.empty() ? "" : ",") + each;
+  return text;
+}
+
+constexpr std::size_t https_listeners_max = 16;
+
+std::string read_https(Config& config, std::string_view text) {
+  std::vector<std::string> listeners;
+  if (text != "off") {
+    for (const std::string_view part : members(text)) {
+      std::string& listener = listeners.emplace_back();
+      if (part == "off") return "must be addresses, or only off";
+      if (std::string wrong = read_listener(listener, part); !wrong.empty()) return wrong;
+    }
+    if (listeners.empty()) return "must be HOST:PORT, several with commas, or off";
+    if (listeners.size() > https_listeners_max) return "must be at most 16 addresses";
+  }
+  config.listen_https = std::move(listeners);
+  return "";
+}
+std::string show_https(const Config& config) {
+  return config.listen_https.empty() ? "off" : show_members(config.listen_https);
+}
+
+constexpr std::array<std::string_view, doors> door_names{"mqtt", "mqtts", "https", "http"};
+
+std::string read_behind_proxy(Config& config, std::string_view text) {
+  std::array<bool, doors> behind{};
+  for (const std::string_view part : members(text)) {
+    const auto at = std::find(door_names.begin(), door_names.end(), part);
+    if (at == door_names.end()) {
+      return '"' + std::string(part) + "\" must be one of mqtt, mqtts, https, http";
+    }
+    behind[static_cast<std::size_t>(at - door_names.begin())] = true;
+  }
+  config.behind_proxy = behind;
+  return "";
+}
+std::string show_behind_proxy(const Config& config) {
+  std::string text;
+  for (std::size_t i = 0; i < doors; ++i) {
+    if (config.behind_proxy[i]) (text += text.empty() ? "" : ",") += door_names[i];
+  }
+  return text;
+}
+
+std::string read_trusted(Config& config, std::string_view text) {
+  std::vector<std::string> ranges;
+  for (const std::string_view part : members(text)) {
+    if (const auto range = net::AddressRange::parse(part); !range) return range.error().message;
+    ranges.emplace_back(part);
+  }
+  config.proxy_trusted = std::move(ranges);
+  return "";
+}
+
+std::string read_hosts(Config& config, std::string_view text) {
+  std::vector<std::string> hosts;
+  for (const std::string_view part : members(text)) {
+    if (part == "*") {
+      hosts.emplace_back(part);
+      continue;
+    }
+    auto name = crypto::server_name(part);
+    if (!name) return '"' + std::string(part) + "\" " + name.error().message;
+    hosts.push_back(std::move(*name));
+  }
+  config.hosts = std::move(hosts);
+  return "";
+}
+
+std::string read_origins(Config& config, std::string_view text) {
+  std::vector<std::string> origins;
+  for (const std::string_view part : members(text)) {
+    const std::size_t scheme = part.find("://");
+    const bool whole = scheme != std::string_view::npos && scheme > 0 &&
+                       part.size() > scheme + 3 &&
+                       part.find('/', scheme + 3) == std::string_view::npos;
+    if (part != "*" && !whole) {
+      return '"' + std::string(part) + "\" must be SCHEME://HOST or SCHEME://HOST:PORT, or *";
+    }
+    origins.emplace_back(part);
+  }
+  config.origins = std::move(origins);
+  return "";
+}
 
 template <class E, std::size_t N>
 struct Words {
@@ -129,10 +232,7 @@ std::string show_reserve(const Config& config) {
 
 std::string read_names(Config& config, std::string_view text) {
   std::vector<std::string> names;
-  while (!text.empty()) {
-    const std::string_view part = text.substr(0, text.find_first_of(", "));
-    text.remove_prefix(std::min(text.size(), part.size() + 1));
-    if (part.empty()) continue;
+  for (const std::string_view part : members(text)) {
     auto name = crypto::server_name(part);
     if (!name) return '"' + std::string(part) + "\" " + name.error().message;
     names.push_back(std::move(*name));
@@ -141,11 +241,6 @@ std::string read_names(Config& config, std::string_view text) {
   if (auto all = server_names("", names); !all) return "must be fewer: " + all.error().message;
   config.names = std::move(names);
   return "";
-}
-std::string show_names(const Config& config) {
-  std::string text;
-  for (const std::string& name : config.names) text += (text.empty() ? "" : ",") + name;
-  return text;
 }
 
 std::string read_partitions(Config& config, std::string_view text) {
@@ -157,28 +252,54 @@ constexpr auto table = std::to_array<Setting>({
     {"data", "data", "DIR", "Folder for everything that is kept; made with mode 0700", Form::text,
      read_data, [](const Config& c) { return c.data; }},
     {"listen.mqtt", "listen-mqtt", "ADDRESS",
-     "Plain MQTT: HOST:PORT on loopback (port 0: any), off", Form::text,
-     [](Config& c, std::string_view text) {
-       return read_loopback(c.listen_mqtt, text,
-                            "plain MQTT beyond it needs passwords, which are not built yet");
-     },
+     "Plain MQTT: HOST:PORT (port 0: any), off; beyond loopback only with passwords", Form::text,
+     [](Config& c, std::string_view text) { return read_listener(c.listen_mqtt, text); },
      [](const Config& c) { return c.listen_mqtt; }},
-    {"listen.mqtts", "listen-mqtts", "ADDRESS", "MQTT over TLS: not built yet, only off",
-     Form::text, read_unbuilt, show_off},
-    {"listen.https", "listen-https", "ADDRESS", "HTTPS: not built yet, only off", Form::text,
-     read_unbuilt, show_off},
-    {"listen.http", "listen-http", "ADDRESS", "HTTP and WebSocket: not built yet, only off",
-     Form::text, read_unbuilt, show_off},
+    {"listen.mqtts", "listen-mqtts", "ADDRESS", "MQTT over TLS; HTTPS too, for clients that ask so",
+     Form::text,
+     [](Config& c, std::string_view text) { return read_listener(c.listen_mqtts, text); },
+     [](const Config& c) { return c.listen_mqtts; }},
+    {"listen.https", "listen-https", "ADDRESS,…",
+     "HTTPS, WebSocket at /mqtt; MQTT too, for clients that ask so", Form::text, read_https,
+     show_https},
+    {"listen.http", "listen-http", "ADDRESS", "HTTP, WebSocket at /mqtt", Form::text,
+     [](Config& c, std::string_view text) { return read_listener(c.listen_http, text); },
+     [](const Config& c) { return c.listen_http; }},
     {"listen.admin", "listen-admin", "ADDRESS",
      "Metrics, health, gnomon clients: HOST:PORT on loopback (port 0: any), off", Form::text,
-     [](Config& c, std::string_view text) {
-       return read_loopback(c.listen_admin, text,
-                            "beyond it every connection needs an identity, which is not built yet");
-     },
-     [](const Config& c) { return c.listen_admin; }},
+     read_admin, [](const Config& c) { return c.listen_admin; }},
     {"local", "", "BOOL", "Let connections over loopback in, as the principal `local`",
      Form::boolean, [](Config& c, std::string_view text) { return booleans.read(c.local, text); },
      [](const Config& c) { return booleans.show(c.local); }},
+    {"passwords", "", "FILE", "Users and their passwords, as gnomon passwd makes them", Form::text,
+     [](Config& c, std::string_view text) {
+       c.passwords = text;
+       return std::string();
+     },
+     [](const Config& c) { return c.passwords; }},
+    {"tls.certificate", "", "FILE",
+     "The server's certificate and what leads to its root, PEM, instead of one made by the server",
+     Form::text,
+     [](Config& c, std::string_view text) {
+       c.tls_certificate = text;
+       return std::string();
+     },
+     [](const Config& c) { return c.tls_certificate; }},
+    {"tls.key", "", "FILE", "Its key, PEM", Form::text,
+     [](Config& c, std::string_view text) {
+       c.tls_key = text;
+       return std::string();
+     },
+     [](const Config& c) { return c.tls_key; }},
+    {"hosts", "", "NAME,…", "Names in HTTP's Host header, beside localhost, the host name and names",
+     Form::text, read_hosts, [](const Config& c) { return show_members(c.hosts); }},
+    {"origins", "", "ORIGIN,…", "Web pages that may connect: https://app.example.com, or *",
+     Form::text, read_origins, [](const Config& c) { return show_members(c.origins); }},
+    {"proxy.listeners", "", "mqtt,…",
+     "Listeners behind a proxy that speaks the PROXY protocol; they take no other connections",
+     Form::text, read_behind_proxy, show_behind_proxy},
+    {"proxy.trusted", "", "ADDRESS,…", "Where that proxy connects from: addresses, 10.0.0.0/8",
+     Form::text, read_trusted, [](const Config& c) { return show_members(c.proxy_trusted); }},
     {"compat", "compat", "mqtt|aws",
      "Follow the MQTT specification, or do as AWS IoT does, with its limits and quotas", Form::text,
      [](Config& c, std::string_view text) { return compats.read(c.compat, text); },
@@ -220,7 +341,7 @@ constexpr auto table = std::to_array<Setting>({
      [](const Config& c) { return std::to_string(c.will_grace_seconds); }},
     {"names", "", "NAME,…",
      "Names and addresses for the server's certificate, beside localhost and the host name",
-     Form::text, read_names, show_names},
+     Form::text, read_names, [](const Config& c) { return show_members(c.names); }},
     {"threads.shards", "", "N", "Event loops that share the connections; 0: one per core",
      Form::integer,
      [](Config& c, std::string_view text) {
@@ -246,6 +367,25 @@ constexpr auto table = std::to_array<Setting>({
 }  // namespace
 
 std::span<const Setting> settings() { return table; }
+
+std::vector<Clash> clashes(const Config& config) {
+  std::vector<Clash> all;
+  if (config.listen_mqtt != "off" && config.passwords.empty() &&
+      !runtime::is_loopback(*runtime::parse_address(config.listen_mqtt))) {
+    all.push_back({"listen.mqtt",
+                   "plain MQTT beyond loopback needs passwords: set passwords, or use a loopback "
+                   "address such as 127.0.0.1:1883"});
+  }
+  if (config.tls_certificate.empty() != config.tls_key.empty()) {
+    const bool key = config.tls_certificate.empty();
+    all.push_back({key ? "tls.key" : "tls.certificate",
+                   std::string("needs ") + (key ? "tls.certificate" : "tls.key") + ", too"});
+  }
+  if (config.behind_proxy != std::array<bool, doors>{} && config.proxy_trusted.empty()) {
+    all.push_back({"proxy.listeners", "needs proxy.trusted: where the proxy connects from"});
+  }
+  return all;
+}
 
 std::string variable(const Setting& setting) {
   std::string name = "GNOMON_";

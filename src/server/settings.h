@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/config.h"
 
@@ -26,6 +27,13 @@ struct Setting {
 
 // All of them, in the order in which help lists them.
 [[nodiscard]] std::span<const Setting> settings();
+// What is wrong about this configuration although each setting may be what it is: the setting's
+// key, and what is the matter.
+struct Clash {
+  std::string_view key;
+  std::string what;
+};
+[[nodiscard]] std::vector<Clash> clashes(const Config& config);
 // The environment variable of a setting: "GNOMON_THREADS_SHARDS".
 [[nodiscard]] std::string variable(const Setting& setting);
 

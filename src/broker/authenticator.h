@@ -1,0 +1,59 @@
+// Who may connect, and what they may do: interfaces for what knows identities to plug in.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/bytes.h"
+#include "mqtt/types.h"
+#include "runtime/loop.h"
+
+namespace gnomon::broker {
+
+// What a CONNECT says, and what is known of its connection. Views: valid during the call.
+struct Credentials {
+  const runtime::Peer& peer;
+  const runtime::Security* security = nullptr;  // null: the connection is not encrypted
+  std::string_view client_id;
+  std::optional<std::string_view> username;
+  std::optional<ByteView> password;
+};
+
+// Permissions: what an identity may do. Immutable: every shard reads it without a lock, and who may
+// do something else is given another object. Asked once for each topic in a row that a connection
+// publishes to, once a filter, and for each message that it would receive: quick.
+class Permissions {
+ public:
+  virtual ~Permissions() = default;
+  // Wills, too.
+  [[nodiscard]] virtual bool may_publish(std::string_view topic, bool retain) const = 0;
+  // `filter`: without `$share/NAME/`.
+  [[nodiscard]] virtual bool may_subscribe(std::string_view filter) const = 0;
+  [[nodiscard]] virtual bool may_receive(std::string_view topic) const = 0;
+};
+
+struct Identity {
+  std::string principal;                           // a certificate's id, "user/NAME", "local"
+  std::shared_ptr<const Permissions> permissions;  // null: it may do everything
+};
+struct Refusal {
+  mqtt::Reason reason = mqtt::Reason::not_authorized;
+  std::string why;  // for the log and, in MQTT 5, for the client: no secrets
+};
+using Verdict = std::variant<Identity, Refusal>;
+
+// Authenticator: one for a server, asked by all shards at once.
+class Authenticator {
+ public:
+  virtual ~Authenticator() = default;
+  // The verdict; or nothing, and `later` is called with it, once, on any thread. Later than the
+  // connect time-out the client is gone.
+  using Later = std::function<void(Verdict)>;
+  virtual std::optional<Verdict> authenticate(const Credentials& credentials, Later later) = 0;
+};
+
+}  // namespace gnomon::broker

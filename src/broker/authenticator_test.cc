@@ -1,0 +1,228 @@
+// Who may connect, and what they may do: what the broker makes of an authenticator's verdicts.
+#include "broker/authenticator.h"
+
+#include <doctest/doctest.h>
+
+#include "broker/broker_fixture.h"
+
+namespace gnomon::broker {
+namespace {
+
+using mqtt::Reason;
+using testing::Broker;
+using testing::Client;
+using testing::settle;
+
+// May do what is listed.
+class Listed final : public Permissions {
+ public:
+  std::vector<std::string> publish, retain, subscribe, receive;
+
+  [[nodiscard]] bool may_publish(std::string_view topic, bool retained) const override {
+    return has(retained ? retain : publish, topic);
+  }
+  [[nodiscard]] bool may_subscribe(std::string_view filter) const override {
+    return has(subscribe, filter);
+  }
+  [[nodiscard]] bool may_receive(std::string_view topic) const override {
+    return has(receive, topic);
+  }
+
+ private:
+  static bool has(const std::vector<std::string>& list, std::string_view text) {
+    return std::find(list.begin(), list.end(), text) != list.end();
+  }
+};
+
+TEST_CASE("an authenticator sees what the CONNECT says, and its refusal is told and counted") {
+  Broker broker(2);
+  std::string seen;
+  broker.authenticator.decide = [&](const Credentials& given, const Authenticator::Later&) {
+    seen = std::string(given.client_id) + ' ' + std::string(given.username.value_or("-")) + ' ' +
+           std::string(as_text(given.password.value_or(ByteView{})));
+    CHECK(given.peer.is_loopback());
+    CHECK(given.security == nullptr);
+    return Verdict{Refusal{Reason::bad_user_name_or_password, "no such user"}};
+  };
+  Client client(broker, "c");
+  client.connect.username = "u";
+  client.connect.password = as_bytes(std::string_view("p"));
+  client.start();
+  settle(broker, client);
+  CHECK(seen == "c u p");
+  CHECK(client.connack == Reason::bad_user_name_or_password);
+  CHECK(client.closed());
+  CHECK(broker.total(Count::connect_refused_identity) == 1);
+  CHECK(broker.total(Count::connects) == 0);
+}
+
+TEST_CASE("a verdict that comes later: packets behind the CONNECT wait for it") {
+  Broker broker(2);
+  std::vector<Authenticator::Later> later;
+  broker.authenticator.decide = [&](const Credentials&, Authenticator::Later call) {
+    later.push_back(std::move(call));
+    return std::nullopt;
+  };
+  Client client(broker, "c");
+  client.start();
+  client.subscribe("t", 1);
+  client.publish("t", "hello", 1);
+  settle(broker, client);
+  CHECK(!client.connack);
+  REQUIRE(later.size() == 1);
+  later[0](Identity{"u", nullptr});
+  settle(broker, client);
+  CHECK(client.connack == Reason::success);
+  REQUIRE(client.got.size() == 1);
+  CHECK(client.got[0].payload == "hello");
+
+  SUBCASE("a refusal") {
+    Client other(broker, "d");
+    other.start();
+    settle(broker, other);
+    REQUIRE(later.size() == 2);
+    later[1](Refusal{Reason::server_busy, "later"});
+    settle(broker, other);
+    CHECK(other.connack == Reason::server_busy);
+    CHECK(other.closed());
+  }
+  SUBCASE("the client is gone by then, and its place is another's") {
+    {
+      Client other(broker, "d");
+      other.start();
+      settle(broker, other);
+      other.drop();
+      broker.network.run();
+    }
+    Client third(broker, "e");
+    third.start();
+    settle(broker, third);
+    REQUIRE(later.size() == 3);
+    later[1](Refusal{Reason::not_authorized, "not you"});
+    settle(broker, third);
+    CHECK(!third.connack);
+    later[2](Identity{"u", nullptr});
+    settle(broker, third);
+    CHECK(third.connack == Reason::success);
+  }
+  SUBCASE("a client that waits too long is closed") {
+    Client other(broker, "d");
+    other.start();
+    settle(broker, other);
+    broker.network.advance(limits::connect_timeout + std::chrono::seconds(1));
+    settle(broker, other);
+    CHECK(other.closed());
+    CHECK(broker.total(Count::connect_timeouts) == 1);
+    later[1](Identity{"u", nullptr});
+    broker.run();
+    Client again(broker, "d");
+    again.start();
+    settle(broker, again);
+    later[2](Identity{"u", nullptr});
+    settle(broker, again);
+    CHECK(again.connack == Reason::success);
+  }
+}
+
+// One client, "limited", may do what `permissions` says; the others everything.
+void limit(Broker& broker, std::shared_ptr<const Permissions> permissions) {
+  broker.authenticator.decide = [permissions](const Credentials& given,
+                                              const Authenticator::Later&) {
+    return Verdict{Identity{"p", given.client_id == "limited" ? permissions : nullptr}};
+  };
+}
+
+TEST_CASE("what an identity may not publish or subscribe to is refused") {
+  Broker broker(2);
+  auto permissions = std::make_shared<Listed>();
+  permissions->publish = {"a"};
+  permissions->subscribe = permissions->receive = {"a"};
+  limit(broker, permissions);
+  for (const bool kept : {false, true}) {
+    Client limited(broker, "limited");
+    limited.connect.session_expiry_seconds = kept ? 60 : 0;
+    limited.start();
+    settle(broker, limited);
+    limited.subscribe("a");
+    limited.subscribe("#");
+    limited.subscribe("$share/g/a");
+    limited.subscribe("$share/g/#");
+    settle(broker, limited);
+    broker.run();
+    settle(broker, limited);
+    CHECK(limited.subacks == std::vector{Reason::success, Reason::not_authorized, Reason::success,
+                                         Reason::not_authorized});
+    limited.publish("a", "1", 1);
+    limited.publish("b", "2", 1);
+    limited.publish("a", "3", 1);
+    settle(broker, limited);
+    CHECK(limited.pubacks ==
+          std::vector{Reason::success, Reason::not_authorized, Reason::success});
+    limited.publish("b", "4", 0);
+    settle(broker, limited);
+    CHECK(limited.disconnected == Reason::not_authorized);
+  }
+  CHECK(broker.total(Count::publish_refused_policy) == 4);
+  CHECK(broker.total(Count::subscribe_refused_policy) == 4);
+}
+
+TEST_CASE("a will that may not be published is refused with its CONNECT") {
+  Broker broker(1);
+  auto permissions = std::make_shared<Listed>();
+  permissions->publish = {"a"};
+  permissions->retain = {"b"};
+  limit(broker, permissions);
+  const auto connack = [&](const std::string& topic, bool retain) {
+    Client limited(broker, "limited");
+    limited.connect.will = mqtt::Will{};
+    limited.connect.will->topic = topic;
+    limited.connect.will->retain = retain;
+    limited.start();
+    settle(broker, limited);
+    const auto reason = limited.connack;
+    limited.disconnect();
+    settle(broker, limited);
+    return reason;
+  };
+  CHECK(connack("a", false) == Reason::success);
+  CHECK(connack("b", true) == Reason::success);
+  CHECK(connack("a", true) == Reason::not_authorized);
+  CHECK(connack("b", false) == Reason::not_authorized);
+  CHECK(broker.total(Count::connect_refused_policy) == 2);
+}
+
+TEST_CASE("what an identity may not receive is dropped, on every path, and counted") {
+  auto permissions = std::make_shared<Listed>();
+  permissions->subscribe = {"#"};
+  permissions->receive = {"open"};
+  for (const bool kept : {false, true}) {
+    for (const std::string filter : {"#", "$share/g/#"}) {
+      CAPTURE(kept);
+      CAPTURE(filter);
+      Broker broker(2);
+      limit(broker, permissions);
+      Client publisher(broker, "p"), limited(broker, "limited");
+      publisher.start();
+      limited.connect.session_expiry_seconds = kept ? 60 : 0;
+      limited.start();
+      settle(broker, publisher, limited);
+      limited.subscribe(filter, 1);
+      settle(broker, publisher, limited);
+      for (const std::uint8_t qos : {std::uint8_t{0}, std::uint8_t{1}}) {
+        publisher.publish("secret", "s", qos);
+        publisher.publish("open", "o", qos);
+      }
+      settle(broker, publisher, limited);
+      broker.run();
+      settle(broker, publisher, limited);
+      CHECK(publisher.pubacks.size() == 2);
+      CHECK(limited.got.size() == 2);
+      for (const auto& got : limited.got) CHECK(got.topic == "open");
+      CHECK(broker.total(Count::dropped_policy) == 2);
+      CHECK(broker.total(Count::queued) == 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gnomon::broker

@@ -1,0 +1,240 @@
+#include "server/front.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "base/limits.h"
+#include "net/proxy.h"
+#include "net/websocket.h"
+#include "net/websocket_handshake.h"
+#include "server/keyring.h"
+
+namespace gnomon::server {
+
+namespace {
+
+constexpr std::string_view websocket_path = "/mqtt";
+constexpr std::string_view root_path = "/_gnomon/root-ca.pem";
+
+// Until the shard has a stream nobody listens to it.
+class Nobody final : public runtime::StreamHandler {
+  void on_bytes(ByteView) override {}
+  void on_ended(runtime::Ended) override {}
+};
+
+}  // namespace
+
+// Arrival: one connection on its way. Owner: its front.
+class Front::Arrival final : public runtime::StreamHandler, private runtime::Timer {
+ public:
+  Arrival(Front& front, Door door) : front_(front), door_(door) {}
+
+  void open(const runtime::Accepted& accepted) {
+    front_.loop_.timers().arm(*this, front_.loop_.now() + limits::connect_timeout);
+    if (front_.settings_.behind_proxy[static_cast<std::size_t>(door_)]) {
+      stream_ = front_.loop_.adopt(accepted, *this);
+    } else {
+      stream_ = front_.tls_->adopt(accepted, *this);
+    }
+  }
+
+ private:
+  [[nodiscard]] bool is_encrypted() const { return door_ == Door::mqtts || door_ == Door::https; }
+
+  // Only the PROXY header comes here: what is behind it is somebody else's to hear.
+  void on_bytes(ByteView bytes) override {
+    head_.append(bytes);
+    const net::ProxyRead read = net::read_proxy_header(head_.view());
+    if (const auto* refused = std::get_if<net::ProxyRefused>(&read)) {
+      if (front_.log_limiter_.allow(front_.loop_.now())) {
+        log_info("proxy_refused",
+                 {{"peer", stream_->peer().to_string()}, {"what", refused->why}});
+      }
+      return refuse(Count::refused_proxy);
+    }
+    const auto* header = std::get_if<net::ProxyHeader>(&read);
+    if (header == nullptr) return;
+    // Whom a proxy speaks for without saying is nobody's neighbour: not `local`.
+    stream_->set_peer(header->has_peer ? header->peer : runtime::Peer{});
+    const ByteView unread = head_.view().subspan(header->bytes);
+    if (!is_encrypted()) return hand_over(unread);
+    stream_ = front_.tls_->adopt(std::move(stream_), unread, *this);
+  }
+
+  void on_connected() override { hand_over({}); }
+  void on_ended(runtime::Ended) override {
+    front_.leave_shard();
+    finish();
+  }
+  void on_timer() override { refuse(Count::refused_timeout); }
+
+  [[nodiscard]] bool speaks_mqtt() const {
+    const runtime::Security* security = stream_->security();
+    if (security == nullptr || security->protocol.empty()) {
+      return door_ == Door::mqtt || door_ == Door::mqtts;
+    }
+    return std::find(std::begin(alpn::mqtt), std::end(alpn::mqtt), security->protocol) !=
+           std::end(alpn::mqtt);
+  }
+
+  void hand_over(ByteView unread) {
+    if (speaks_mqtt()) {
+      front_.shard_.adopt(std::move(stream_), unread);
+    } else {
+      front_.leave_shard();
+      front_.http_.adopt(std::move(stream_), unread);
+    }
+    finish();
+  }
+  void refuse(Count count) {
+    front_.add(count);
+    front_.leave_shard();
+    finish();
+  }
+  void finish() {
+    disarm();
+    stream_.reset();
+    front_.retire(*this);
+  }
+
+  Front& front_;
+  const Door door_;
+  runtime::StreamPtr stream_;
+  Buffer head_;  // of the PROXY protocol
+};
+
+// ---- life
+
+Front::Front(runtime::Loop& loop, broker::Shard& shard, const FrontSettings& settings,
+             std::shared_ptr<const net::TlsConfig> tls)
+    : loop_(loop),
+      shard_(shard),
+      settings_(settings),
+      http_(
+          loop,
+          [this](const net::Request& request, const net::Exchange& exchange) {
+            serve(request, exchange);
+          },
+          {.connections_max = limits::http_connections_max}) {
+  if (tls) tls_ = std::make_unique<net::TlsLayer>(loop_, std::move(tls));
+}
+
+Front::~Front() { *alive_ = false; }
+
+void Front::use(std::shared_ptr<const net::TlsConfig> tls) {
+  if (tls_) tls_->use(std::move(tls));
+}
+
+void Front::stop() {
+  stopping_ = true;
+  arrivals_.clear();
+  http_.stop();
+}
+
+void Front::adopt(Door door, const runtime::Accepted& accepted) {
+  const bool behind_proxy = settings_.behind_proxy[static_cast<std::size_t>(door)];
+  const bool trusted =
+      !behind_proxy ||
+      std::any_of(settings_.trusted.begin(), settings_.trusted.end(),
+                  [&](const net::AddressRange& range) { return range.holds(accepted.peer); });
+  if (door == Door::mqtt && !behind_proxy) return shard_.adopt(accepted);
+  if (stopping_ || !trusted || arrivals_.size() >= limits::arrivals_max) {
+    add(trusted ? Count::refused_limit : Count::refused_untrusted);
+    leave_shard();
+    return loop_.discard(accepted);
+  }
+  if (door == Door::http && !behind_proxy) {
+    leave_shard();
+    return http_.adopt(accepted);
+  }
+  auto arrival = std::make_unique<Arrival>(*this, door);
+  Arrival& opened = *arrival;
+  arrivals_.emplace(&opened, std::move(arrival));
+  opened.open(accepted);
+}
+
+void Front::leave_shard() { shard_.load_counter().fetch_sub(1, std::memory_order_relaxed); }
+
+void Front::retire(Arrival& arrival) {
+  const auto at = arrivals_.find(&arrival);
+  if (at == arrivals_.end()) return;
+  retired_.push_back(std::move(at->second));
+  arrivals_.erase(at);
+  if (retired_.size() > 1) return;
+  loop_.post([this, alive = alive_] {
+    if (*alive) retired_.clear();
+  });
+}
+
+// ---- HTTP
+
+void Front::serve(const net::Request& request, const net::Exchange& exchange) {
+  add(Count::http_requests);
+  if (const auto refusal = net::refuse_host(request, settings_.hosts)) {
+    add(Count::http_refused_host);
+    return exchange.respond(*refusal);
+  }
+  if (request.path() == websocket_path) return open_websocket(request, exchange);
+  if (request.path() == root_path) {
+    if (request.method != "GET" && request.method != "HEAD") {
+      return exchange.respond({405, {{"Allow", "GET, HEAD"}}, "only GET, HEAD\n"});
+    }
+    return exchange.respond(
+        {200, {{"Content-Type", "application/x-pem-file"}}, settings_.root_pem});
+  }
+  exchange.respond(net::plain_answer(404, "here is nothing but /mqtt and /_gnomon/root-ca.pem"));
+}
+
+void Front::open_websocket(const net::Request& request, const net::Exchange& exchange) {
+  const net::Response answer = net::answer_websocket(request, settings_.hosts);
+  if (answer.status != 101) {
+    add(Count::websockets_refused);
+    return exchange.respond(answer);
+  }
+  auto taken = exchange.take_over(answer);
+  if (!taken.stream) return;
+  add(Count::websockets);
+  static Nobody nobody;
+  shard_.load_counter().fetch_add(1, std::memory_order_relaxed);
+  shard_.adopt(net::open_websocket(std::move(taken.stream), taken.unread.view(), nobody), {});
+}
+
+// ---- metrics
+
+metrics::Sample Front::sample() const {
+  using metrics::Kind;
+  using metrics::Row;
+  static constexpr const char* refused =
+      "Connections closed before MQTT or HTTP was spoken on them, by reason.";
+  static constexpr const char* handshakes = "TLS handshakes, by result.";
+  static constexpr const char* upgrades = "Requests for a WebSocket, by result.";
+  static constexpr std::array rows{
+      Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"limit\"", refused},
+      Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"timeout\"", refused},
+      Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"proxy_header\"", refused},
+      Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"untrusted_proxy\"", refused},
+      Row{"gnomon_http_requests_total", Kind::counter, "", "Requests on the HTTP listeners."},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"host\"",
+          "Requests refused before they were looked at, by reason."},
+      Row{"gnomon_websockets_total", Kind::counter, "result=\"opened\"", upgrades},
+      Row{"gnomon_websockets_total", Kind::counter, "result=\"refused\"", upgrades},
+      Row{"gnomon_arrivals", Kind::gauge, "", "Connections whose protocol is not known yet."},
+      Row{"gnomon_http_connections", Kind::gauge, "", "Connections on which HTTP is spoken."},
+      Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"full\"", handshakes},
+      Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"resumed\"", handshakes},
+      Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"failed\"", handshakes},
+      Row{"gnomon_tls_handshakes_put_off_total", Kind::counter, "",
+          "Steps of handshakes that waited for a later turn of their loop."},
+  };
+  std::vector<std::uint64_t> values(counts_.begin(), counts_.end());
+  values.push_back(arrivals_.size());
+  values.push_back(http_.connections());
+  const net::TlsLayer::Stats stats = tls_ ? tls_->stats() : net::TlsLayer::Stats{};
+  values.insert(values.end(), {stats.handshakes - stats.resumed, stats.resumed, stats.failed,
+                               stats.put_off});
+  return {rows, std::move(values)};
+}
+
+}  // namespace gnomon::server
