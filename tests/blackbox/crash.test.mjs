@@ -102,7 +102,8 @@ async function crashes(server, ledger, random, story) {
   await connect(away);
   const everybody = [...here, ...away];
   const promised = ledger.messages.length;
-  await within(60_000, 'all that was acknowledged', (async () => {
+  // The slow ones take a second for a few hundred messages of each round.
+  await within(60_000 + 10_000 * rounds, 'all that was acknowledged', (async () => {
     let seen = -1;
     while (everybody.some((subscriber) => subscriber.missing.length > 0)) {
       // Whoever has waited for seconds in vain is told what is missing.
