@@ -120,7 +120,8 @@ const gnomon = (name, program, env) => ({
   async start(folder) {
     const began = performance.now();
     const run = start(program, ['serve', '--data', path.join(folder, 'data'), '--listen-mqtt',
-      '127.0.0.1:0', '--listen-admin', '127.0.0.1:0', '--durability', 'disk'], { env });
+      '127.0.0.1:0', '--listen-mqtts', 'off', '--listen-https', 'off', '--listen-http', 'off',
+      '--listen-admin', '127.0.0.1:0', '--durability', 'disk'], { env });
     const ready = await readyLine(run, name);
     const running = instance(run, portOf(ready.mqtt), performance.now() - began);
     const queued = async () => {

@@ -95,13 +95,13 @@ constexpr std::size_t password_bytes_max = 65535;          // MQTT 5 §3.1.3.6: 
 constexpr std::size_t user_bytes_max = 65535;              // MQTT 5 §3.1.3.5: two-byte length
 constexpr std::size_t password_file_bytes_max = 64 * MiB;  // some 400,000 users; AWS: –
 
-constexpr int password_checks_max = 64;                    // waiting or running; AWS: –
-constexpr std::size_t passwords_remembered_max = 10'000;   // that were right; AWS: –
+constexpr int password_checks_max = 64;                   // waiting or running; AWS: –
+constexpr std::size_t passwords_remembered_max = 10'000;  // that were right; AWS: –
 
 // ---- connections before it is known who they are; counted by shard
-constexpr int arrivals_max = 4096;  // until MQTT or HTTP is spoken; AWS: –
-constexpr std::size_t http_connections_max = 4096;               // AWS: –
-constexpr std::size_t certificates_remembered_max = 100'000;     // whose signature was looked at
+constexpr int arrivals_max = 4096;                  // until MQTT or HTTP is spoken; AWS: –
+constexpr std::size_t http_connections_max = 4096;  // AWS: –
+constexpr std::size_t certificates_remembered_max = 100'000;  // whose signature was looked at
 
 // ---- will
 constexpr std::size_t will_payload_bytes_max = 65535;  // MQTT 5 §3.1.3.4: two-byte length

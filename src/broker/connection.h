@@ -196,9 +196,9 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   Session session_;
   std::string client_id_, principal_;
   std::shared_ptr<const Permissions> permissions_;  // null: it may do everything
-  Route* route_ = nullptr;         // of the last topic published to
-  std::uint64_t route_epoch_ = 0;  // in which route_ was taken
-  bool route_allowed_ = true;      // by permissions_
+  Route* route_ = nullptr;                          // of the last topic published to
+  std::uint64_t route_epoch_ = 0;                   // in which route_ was taken
+  bool route_allowed_ = true;                       // by permissions_
   struct Rated {
     Rate publishes_in, publishes_out, bytes_in;
   };

@@ -1,6 +1,6 @@
 // Connection: its beginning, from CONNECT to CONNACK.
-//   CONNECT → who is it? (Authenticator) → the client id's home (Claim, Grant) → the interest of its
-//   session is known everywhere → CONNACK
+//   CONNECT → who is it? (Authenticator) → the client id's home (Claim, Grant) → the interest of
+//   its session is known everywhere → CONNACK
 #include <algorithm>
 #include <utility>
 

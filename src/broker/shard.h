@@ -71,9 +71,9 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void introduce(std::span<const std::unique_ptr<Shard>> shards);
   void resume();
 
-  // Takes over a connection on which MQTT is spoken: a socket of this loop, or a stream with what has
-  // arrived on it and was not used. It counts in load() since load_counter() was raised for it. On
-  // the loop's thread.
+  // Takes over a connection on which MQTT is spoken: a socket of this loop, or a stream with what
+  // has arrived on it and was not used. It counts in load() since load_counter() was raised for it.
+  // On the loop's thread.
   void adopt(const runtime::Accepted& accepted);
   void adopt(runtime::StreamPtr stream, ByteView unread);
 

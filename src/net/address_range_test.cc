@@ -1,8 +1,9 @@
 #include "net/address_range.h"
 
 #include <arpa/inet.h>
-#include <doctest/doctest.h>
 #include <string>
+
+#include <doctest/doctest.h>
 
 namespace gnomon::net {
 namespace {
@@ -37,8 +38,9 @@ TEST_CASE("a range holds what begins with its bits") {
 }
 
 TEST_CASE("what is no range") {
-  for (const std::string text : {"", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10.0.0.0/8x",
-                                 "::/129", "10.0.0/8", "localhost", "/8", "10.0.0.1/8", "10.0.0.0 "}) {
+  for (const std::string text :
+       {"", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10.0.0.0/8x", "::/129", "10.0.0/8",
+        "localhost", "/8", "10.0.0.1/8", "10.0.0.0 "}) {
     CAPTURE(text);
     const auto parsed = AddressRange::parse(text);
     REQUIRE(!parsed.ok());

@@ -153,8 +153,8 @@ TEST_CASE("a stream whose beginning somebody else has read") {
     World world({}, seed);
     world.network.set_splitting(seed % 2 == 0);
     std::vector<std::unique_ptr<Reader>> readers;
-    world.listener = std::move(*world.loop->listen(
-        {"127.0.0.1", 0}, [&](std::span<const runtime::Accepted> accepted) {
+    world.listener = std::move(
+        *world.loop->listen({"127.0.0.1", 0}, [&](std::span<const runtime::Accepted> accepted) {
           for (const auto& each : accepted) {
             End& end = *world.ends.emplace_back(std::make_unique<End>());
             end.echo = true;

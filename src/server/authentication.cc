@@ -18,18 +18,13 @@ Authentication::Authentication(const WallClock& wall, runtime::Pool& pool, Rando
 }
 
 void Authentication::use(Known known) {
-  auto ground = std::make_shared<Ground>(std::move(known));
-  const std::lock_guard lock(mutex_);
-  ground_ = std::move(ground);
+  auto made = std::make_shared<Ground>(std::move(known));
+  ground_.with([&](auto& ground) { ground.swap(made); });
 }
 
 std::optional<Verdict> Authentication::authenticate(const broker::Credentials& credentials,
                                                     Later later) {
-  std::shared_ptr<Ground> ground;
-  {
-    const std::lock_guard lock(mutex_);
-    ground = ground_;
-  }
+  const std::shared_ptr<Ground> ground = ground_.with([](const auto& held) { return held; });
   const runtime::Security* security = credentials.security;
   if (security != nullptr && !security->certificate.empty()) {
     return by_certificate(*ground, security->certificate);
@@ -49,23 +44,20 @@ std::optional<Verdict> Authentication::authenticate(const broker::Credentials& c
 Verdict Authentication::by_certificate(Ground& ground, const std::string& der) const {
   const WallTime now = wall_.now();
   const std::string id = crypto::hex(crypto::sha256(as_bytes(der)));
-  {
-    const std::lock_guard lock(ground.mutex);
-    const auto at = ground.certificates.find(id);
-    if (at != ground.certificates.end() && at->second.from <= now && now <= at->second.until) {
-      return Identity{id, nullptr};
-    }
-  }
+  const bool known = ground.certificates.with([&](const auto& certificates) {
+    const auto at = certificates.find(id);
+    return at != certificates.end() && at->second.from <= now && now <= at->second.until;
+  });
+  if (known) return Identity{id, nullptr};
   const auto leaf = crypto::Certificate::from_der(as_bytes(der));
   if (!leaf) return Refusal{Reason::not_authorized, "the certificate " + leaf.error().message};
-  const auto verified = crypto::verify(
-      *leaf, {{}, ground.known.authorities, crypto::Purpose::tls_client, now, ""});
+  const auto verified =
+      crypto::verify(*leaf, {{}, ground.known.authorities, crypto::Purpose::tls_client, now, ""});
   if (!verified) return Refusal{Reason::not_authorized, verified.error().message};
-  const std::lock_guard lock(ground.mutex);
-  if (ground.certificates.size() >= limits::certificates_remembered_max) {
-    ground.certificates.clear();
-  }
-  ground.certificates[id] = {leaf->not_before(), leaf->not_after()};
+  ground.certificates.with([&](auto& certificates) {
+    if (certificates.size() >= limits::certificates_remembered_max) certificates.clear();
+    certificates[id] = {leaf->not_before(), leaf->not_after()};
+  });
   return Identity{id, nullptr};
 }
 
@@ -84,9 +76,8 @@ std::optional<Verdict> Authentication::by_password(const std::shared_ptr<Ground>
                                                    std::string_view user, ByteView password,
                                                    Later later) {
   const std::string key = remembered(user, password);
-  {
-    const std::lock_guard lock(ground->mutex);
-    if (ground->passwords.contains(key)) return Identity{"user/" + std::string(user), nullptr};
+  if (ground->passwords.with([&](const auto& right) { return right.contains(key); })) {
+    return Identity{"user/" + std::string(user), nullptr};
   }
   if (checks_.fetch_add(1) >= limits::password_checks_max) {
     checks_.fetch_sub(1);
@@ -103,11 +94,10 @@ std::optional<Verdict> Authentication::by_password(const std::shared_ptr<Ground>
       return later(
           Refusal{Reason::bad_user_name_or_password, "the user name or the password is wrong"});
     }
-    {
-      const std::lock_guard lock(ground->mutex);
-      if (ground->passwords.size() >= limits::passwords_remembered_max) ground->passwords.clear();
-      ground->passwords.insert(key);
-    }
+    ground->passwords.with([&](auto& passwords) {
+      if (passwords.size() >= limits::passwords_remembered_max) passwords.clear();
+      passwords.insert(key);
+    });
     later(Identity{"user/" + user, nullptr});
   });
   return std::nullopt;

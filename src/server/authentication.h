@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/guarded.h"
 #include "base/random.h"
 #include "broker/authenticator.h"
 #include "crypto/certificate.h"
@@ -56,22 +56,20 @@ class Authentication final : public broker::Authenticator {
     struct Validity {
       WallTime from, until;
     };
-    std::mutex mutex;  // of what follows
-    std::unordered_map<std::string, Validity> certificates;  // by SHA-256 of the DER; signed by us
-    std::unordered_set<std::string> passwords;               // that were right; see remembered()
+    // By SHA-256 of the DER: those whose signature was looked at and is right.
+    Guarded<std::unordered_map<std::string, Validity>> certificates;
+    Guarded<std::unordered_set<std::string>> passwords;  // that were right; see remembered()
   };
   broker::Verdict by_certificate(Ground& ground, const std::string& der) const;
   std::optional<broker::Verdict> by_password(const std::shared_ptr<Ground>& ground,
-                                             std::string_view user, ByteView password,
-                                             Later later);
+                                             std::string_view user, ByteView password, Later later);
   // By what a right password is remembered: nothing that tells it.
   [[nodiscard]] std::string remembered(std::string_view user, ByteView password) const;
 
   const WallClock& wall_;
   runtime::Pool& pool_;
   std::string secret_;  // of remembered(), random
-  std::mutex mutex_;    // of ground_
-  std::shared_ptr<Ground> ground_;
+  Guarded<std::shared_ptr<Ground>> ground_;
   std::atomic<int> checks_{0};  // passwords on the pool
 };
 

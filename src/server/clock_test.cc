@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "broker/records.h"
 #include "runtime/sim.h"
+#include "server/material_fixture.h"
 #include "server/server.h"
 #include "store/memory.h"
 
@@ -26,6 +27,8 @@ class Machine {
   Machine() {
     set_log_level(LogLevel::off);
     config.listen_mqtt = "127.0.0.1:1883";
+    config.listen_mqtts = config.listen_http = "off";
+    config.listen_https.clear();
     config.listen_admin = "127.0.0.1:8080";
     config.shards = 2;
     config.drain_ms = 0;
@@ -48,6 +51,10 @@ class Machine {
                       network,
                       *store,
                       *pool,
+                      *pool,
+                      network.wall_clock(),
+                      [this] { return testing::material(network.wall_clock().now()); },
+                      {},
                       [this](auto, auto) { return std::make_unique<NoSyncer>(asked); },
                       {}});
     REQUIRE(server->start().ok());
@@ -252,6 +259,10 @@ TEST_CASE("a damaged record is refused") {
                                       machine.network,
                                       *machine.store,
                                       pool,
+                                      pool,
+                                      machine.network.wall_clock(),
+                                      {},
+                                      {},
                                       [&](auto, auto) {
                                         return std::make_unique<Machine::NoSyncer>(machine.asked);
                                       },

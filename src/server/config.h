@@ -29,9 +29,9 @@ struct Config {
   std::vector<std::string> listen_https{"0.0.0.0:8443"};  // none: off
   std::string listen_http = "127.0.0.1:4566";
   std::string listen_admin = "127.0.0.1:8080";
-  bool local = true;          // connections over loopback are the principal `local`
-  std::string passwords;      // a file; empty: none
-  std::string tls_certificate, tls_key;  // files; empty: what the server has made
+  bool local = true;                       // connections over loopback are the principal `local`
+  std::string passwords;                   // a file; empty: none
+  std::string tls_certificate, tls_key;    // files; empty: what the server has made
   std::array<bool, doors> behind_proxy{};  // proxy.listeners, by Door
   std::vector<std::string> proxy_trusted;  // addresses and ranges
   std::vector<std::string> hosts;          // further names in Host headers, "*.x" and "*" too
@@ -44,7 +44,7 @@ struct Config {
   std::uint64_t session_messages_max = limits::session_messages_max;  // queued for one
   std::uint64_t session_bytes_max = limits::session_bytes_max;
   std::uint32_t will_grace_seconds = 30;  // after a restart, for the client to return
-  std::vector<std::string> names;  // of the server's certificate and in Host, beside our own
+  std::vector<std::string> names;         // of the server's certificate and in Host, beside our own
   int shards = 0;                         // threads.shards; 0: one per core
   int partitions = 0;                     // threads.partitions; 0: on the shards' own threads
   LogLevel log_level = LogLevel::info;

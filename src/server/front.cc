@@ -49,8 +49,7 @@ class Front::Arrival final : public runtime::StreamHandler, private runtime::Tim
     const net::ProxyRead read = net::read_proxy_header(head_.view());
     if (const auto* refused = std::get_if<net::ProxyRefused>(&read)) {
       if (front_.log_limiter_.allow(front_.loop_.now())) {
-        log_info("proxy_refused",
-                 {{"peer", stream_->peer().to_string()}, {"what", refused->why}});
+        log_info("proxy_refused", {{"peer", stream_->peer().to_string()}, {"what", refused->why}});
       }
       return refuse(Count::refused_proxy);
     }
@@ -112,12 +111,11 @@ Front::Front(runtime::Loop& loop, broker::Shard& shard, const FrontSettings& set
     : loop_(loop),
       shard_(shard),
       settings_(settings),
-      http_(
-          loop,
-          [this](const net::Request& request, const net::Exchange& exchange) {
-            serve(request, exchange);
-          },
-          {.connections_max = limits::http_connections_max}) {
+      http_(loop,
+            [this](const net::Request& request, const net::Exchange& exchange) {
+              serve(request, exchange);
+            },
+            {.connections_max = limits::http_connections_max}) {
   if (tls) tls_ = std::make_unique<net::TlsLayer>(loop_, std::move(tls));
 }
 
@@ -190,7 +188,7 @@ void Front::serve(const net::Request& request, const net::Exchange& exchange) {
 void Front::open_websocket(const net::Request& request, const net::Exchange& exchange) {
   const net::Response answer = net::answer_websocket(request, settings_.hosts);
   if (answer.status != 101) {
-    add(Count::websockets_refused);
+    add(Count::http_refused_websocket);
     return exchange.respond(answer);
   }
   auto taken = exchange.take_over(answer);
@@ -209,17 +207,19 @@ metrics::Sample Front::sample() const {
   static constexpr const char* refused =
       "Connections closed before MQTT or HTTP was spoken on them, by reason.";
   static constexpr const char* handshakes = "TLS handshakes, by result.";
-  static constexpr const char* upgrades = "Requests for a WebSocket, by result.";
+  static constexpr const char* requests =
+      "HTTP requests refused, by reason: an unknown host; one for a WebSocket that is none, or "
+      "from "
+      "a foreign page.";
   static constexpr std::array rows{
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"limit\"", refused},
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"timeout\"", refused},
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"proxy_header\"", refused},
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"untrusted_proxy\"", refused},
       Row{"gnomon_http_requests_total", Kind::counter, "", "Requests on the HTTP listeners."},
-      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"host\"",
-          "Requests refused before they were looked at, by reason."},
-      Row{"gnomon_websockets_total", Kind::counter, "result=\"opened\"", upgrades},
-      Row{"gnomon_websockets_total", Kind::counter, "result=\"refused\"", upgrades},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"host\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"websocket\"", requests},
+      Row{"gnomon_websockets_total", Kind::counter, "", "Requests that became a WebSocket."},
       Row{"gnomon_arrivals", Kind::gauge, "", "Connections whose protocol is not known yet."},
       Row{"gnomon_http_connections", Kind::gauge, "", "Connections on which HTTP is spoken."},
       Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"full\"", handshakes},
@@ -232,8 +232,8 @@ metrics::Sample Front::sample() const {
   values.push_back(arrivals_.size());
   values.push_back(http_.connections());
   const net::TlsLayer::Stats stats = tls_ ? tls_->stats() : net::TlsLayer::Stats{};
-  values.insert(values.end(), {stats.handshakes - stats.resumed, stats.resumed, stats.failed,
-                               stats.put_off});
+  values.insert(values.end(),
+                {stats.handshakes - stats.resumed, stats.resumed, stats.failed, stats.put_off});
   return {rows, std::move(values)};
 }
 

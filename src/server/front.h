@@ -61,8 +61,8 @@ class Front {
     refused_untrusted,
     http_requests,
     http_refused_host,
+    http_refused_websocket,
     websockets,
-    websockets_refused,
     count_
   };
   void add(Count count) { ++counts_[static_cast<std::size_t>(count)]; }

@@ -115,11 +115,10 @@ void Server::State::make_shards(std::uint64_t run) {
   }
   syncer = ports.make_syncer(std::move(syncing), ports.on_broken);
   for (int i = 0; i < count; ++i) {
-    shards.push_back(
-        std::make_unique<Shard>(Shard::Setup{static_cast<broker::ShardId>(i), count, seed, run,
-                                             profile, *loops[static_cast<unsigned>(i)], ports.store,
-                                             *syncer, ports.pool, ports.random,
-                                             authentication, ports.on_broken}));
+    shards.push_back(std::make_unique<Shard>(
+        Shard::Setup{static_cast<broker::ShardId>(i), count, seed, run, profile,
+                     *loops[static_cast<unsigned>(i)], ports.store, *syncer, ports.pool,
+                     ports.random, authentication, ports.on_broken}));
   }
   for (auto& shard : shards) shard->join(shards);
   adoptions.resize(shards.size());
@@ -348,10 +347,12 @@ std::string one_or_many(const std::vector<std::string>& texts) {
 std::string ready_line(const Server::Listening& listening, const Config& config,
                        const std::string& root_path, int pid, std::int64_t start_ms) {
   return "{\"event\":\"ready\",\"mqtt\":" + text_or_null(listening.mqtt) +
-         ",\"mqtts\":" + text_or_null(listening.mqtts) + ",\"https\":" + one_or_many(listening.https) +
-         ",\"http\":" + text_or_null(listening.http) + ",\"admin\":" + text_or_null(listening.admin) +
-         ",\"ca\":" + json_text(root_path) + ",\"data\":" + json_text(config.data) +
-         ",\"pid\":" + std::to_string(pid) + ",\"start_ms\":" + std::to_string(start_ms) + "}";
+         ",\"mqtts\":" + text_or_null(listening.mqtts) +
+         ",\"https\":" + one_or_many(listening.https) +
+         ",\"http\":" + text_or_null(listening.http) +
+         ",\"admin\":" + text_or_null(listening.admin) + ",\"ca\":" + json_text(root_path) +
+         ",\"data\":" + json_text(config.data) + ",\"pid\":" + std::to_string(pid) +
+         ",\"start_ms\":" + std::to_string(start_ms) + "}";
 }
 
 }  // namespace gnomon::server

@@ -81,7 +81,8 @@ class Server {
 };
 
 // The ready line of DESIGN §7, without a newline: {"event":"ready","mqtt":"127.0.0.1:1883",…}.
-// Listeners that are off are null, several addresses an array. `root_path`: of the root certificate.
+// Listeners that are off are null, several addresses an array. `root_path`: of the root
+// certificate.
 std::string ready_line(const Server::Listening& listening, const Config& config,
                        const std::string& root_path, int pid, std::int64_t start_ms);
 

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "runtime/sim.h"
+#include "server/material_fixture.h"
 #include "store/memory.h"
 
 namespace gnomon::server {
@@ -12,6 +13,8 @@ namespace {
 struct Fixture {
   explicit Fixture(int shards) {
     config.listen_mqtt = "127.0.0.1:1883";
+    config.listen_mqtts = config.listen_http = "off";
+    config.listen_https.clear();
     config.listen_admin = "127.0.0.1:8080";
     config.shards = shards;
     config.drain_ms = 0;
@@ -33,7 +36,18 @@ struct Fixture {
   std::unique_ptr<store::Store> store = store::make_memory_store();
   std::unique_ptr<runtime::Loop> pool_loop = network.make_loop();
   runtime::LoopPool pool{*pool_loop};
-  Ports ports{network.clock(), wall, random, network, *store, pool, make_syncer, {}};
+  Ports ports{network.clock(),
+              wall,
+              random,
+              network,
+              *store,
+              pool,
+              pool,
+              network.wall_clock(),
+              [this] { return testing::material(network.wall_clock().now()); },
+              {},
+              make_syncer,
+              {}};
 
   // The store is durable at once.
   class NoSyncer final : public partition::Syncer {
@@ -115,7 +129,9 @@ TEST_CASE("while it reads what was kept it is alive, but not ready, and lets nob
   Fixture fixture(1);
   SlowStore slow(*fixture.store);
   const Ports& p = fixture.ports;
-  const Ports ports{p.clock, p.wall, p.random, p.network, slow, p.pool, p.make_syncer, p.on_broken};
+  const Ports ports{p.clock,       p.wall,      p.random, p.network,       slow,
+                    p.pool,        p.passwords, p.shown,  p.make_material, p.host_names,
+                    p.make_syncer, p.on_broken};
   Server server(fixture.config, ports);
   int looked = 0;
   slow.on_scan = [&] {
@@ -174,7 +190,7 @@ TEST_CASE("a listener that cannot be had is named") {
 TEST_CASE("the ready line is one object of JSON, whatever the folder is called") {
   Config config;
   config.data = "a\"b\\c\n";
-  CHECK(ready_line({"127.0.0.1:1883", std::nullopt}, config, "/d/root-ca.pem", 7, 12) ==
+  CHECK(ready_line({"127.0.0.1:1883", {}, {}, {}, {}}, config, "/d/root-ca.pem", 7, 12) ==
         R"({"event":"ready","mqtt":"127.0.0.1:1883","mqtts":null,"https":null,"http":null,)"
         R"("admin":null,"ca":"/d/root-ca.pem","data":"a\"b\\c\n","pid":7,"start_ms":12})");
 }

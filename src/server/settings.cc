@@ -43,7 +43,8 @@ std::string read_listener(std::string& listener, std::string_view text) {
   return "";
 }
 
-// A listener that anyone who reaches it may use without an identity: on loopback only (DESIGN §5.3).
+// A listener that anyone who reaches it may use without an identity: on loopback only (DESIGN
+// §5.3).
 std::string read_admin(Config& config, std::string_view text) {
   std::string listener;
   if (std::string wrong = read_listener(listener, text); !wrong.empty()) return wrong;
@@ -141,8 +142,7 @@ std::string read_origins(Config& config, std::string_view text) {
   std::vector<std::string> origins;
   for (const std::string_view part : members(text)) {
     const std::size_t scheme = part.find("://");
-    const bool whole = scheme != std::string_view::npos && scheme > 0 &&
-                       part.size() > scheme + 3 &&
+    const bool whole = scheme != std::string_view::npos && scheme > 0 && part.size() > scheme + 3 &&
                        part.find('/', scheme + 3) == std::string_view::npos;
     if (part != "*" && !whole) {
       return '"' + std::string(part) + "\" must be SCHEME://HOST or SCHEME://HOST:PORT, or *";
@@ -291,8 +291,9 @@ constexpr auto table = std::to_array<Setting>({
        return std::string();
      },
      [](const Config& c) { return c.tls_key; }},
-    {"hosts", "", "NAME,…", "Names in HTTP's Host header, beside localhost, the host name and names",
-     Form::text, read_hosts, [](const Config& c) { return show_members(c.hosts); }},
+    {"hosts", "", "NAME,…",
+     "Names in HTTP's Host header, beside localhost, the host name and names", Form::text,
+     read_hosts, [](const Config& c) { return show_members(c.hosts); }},
     {"origins", "", "ORIGIN,…", "Web pages that may connect: https://app.example.com, or *",
      Form::text, read_origins, [](const Config& c) { return show_members(c.origins); }},
     {"proxy.listeners", "", "mqtt,…",

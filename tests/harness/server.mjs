@@ -29,9 +29,13 @@ export async function run(args, { env = {}, ms = deadline, input = '', cwd } = {
   }
 }
 
+// The listeners whose ports others might have; a flag turns one on.
+const quiet = { GNOMON_LISTEN_MQTTS: 'off', GNOMON_LISTEN_HTTPS: 'off', GNOMON_LISTEN_HTTP: 'off' };
+
 // Starts a command: {process, stdout(), stderr(), ended}.
 export function start(args, { env = {}, cwd } = {}) {
-  const child = spawn(binary, args, { env: cleanEnvironment(env), cwd });
+  const defaults = args[0] === 'serve' ? quiet : {};
+  const child = spawn(binary, args, { env: cleanEnvironment({ ...defaults, ...env }), cwd });
   const text = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr']) {
     child[stream].setEncoding('utf8').on('data', (part) => { text[stream] += part; });
