@@ -40,6 +40,14 @@ constexpr std::size_t replay_live_max = 100'000;     // topics that arrive durin
 constexpr std::size_t queue_bytes_max = 16 * MiB;    // QoS 1 past the receive maximum; AWS: –
 constexpr std::size_t queue_messages_max = 100'000;  // the same, counted; AWS: –
 
+// ---- overload (broker/pressure.h)
+constexpr std::uint64_t held_bytes_max = 512 * MiB;  // messages on their way to clients; AWS: –
+constexpr std::int64_t fair_bytes_per_second = 64 * KiB;  // published under pressure; AWS: 512 KiB
+constexpr std::size_t pressed_output_bytes = 256 * KiB;  // unsent; beyond it no QoS 0 then; AWS: –
+constexpr std::chrono::seconds stalled_timeout{10};      // a receiver that takes nothing; AWS: –
+constexpr std::size_t stalled_output_bytes = 64 * KiB;   // unsent of such a one; AWS: –
+constexpr std::size_t held_publish_bytes = 1 * MiB;  // read of one publisher while it waits; AWS: –
+
 // ---- one persistent session
 constexpr std::size_t ready_bytes_max = 1 * MiB;   // of its queue in memory; AWS: –
 constexpr std::size_t flight_bytes_max = 8 * MiB;  // sent and not acknowledged; AWS: –

@@ -38,9 +38,11 @@ void Connection::on_bytes(ByteView bytes) {
 void Connection::process(ByteView in) {
   mqtt::Incoming& incoming = shard_.incoming_;
   for (;;) {
-    if (state_ == State::claiming || parked_) {
+    if (state_ == State::claiming || parked_ || (held_ && held_->full)) {
       machine_.keep(in);
-      if (parked_ || machine_.kept() > limits::parked_bytes_max) stream_->pause();
+      if (state_ != State::claiming || machine_.kept() > limits::parked_bytes_max) {
+        stream_->pause();
+      }
       break;
     }
     incoming.known_topic = route_ != nullptr && route_epoch_ == shard_.routes_.epoch()
@@ -74,6 +76,10 @@ bool Connection::handle(mqtt::Event event) {
     trace_received(event);
   switch (event) {
     case mqtt::Event::publish:
+      if (held_ || must_hold()) [[unlikely]] {
+        hold(incoming.publish);
+        return true;
+      }
       return on_publish(incoming.publish);
     case mqtt::Event::ack:
       return on_ack(incoming.ack);
@@ -84,6 +90,7 @@ bool Connection::handle(mqtt::Event event) {
     case mqtt::Event::unsubscribe:
       return on_unsubscribe(incoming.unsubscribe);
     case mqtt::Event::disconnect: {
+      if (held_ && !publish_held()) return false;
       const bool normal = incoming.disconnect.reason == Reason::success;
       if (const auto& expiry = incoming.disconnect.session_expiry_seconds) {
         last_expiry_ = std::min(*expiry, shard_.profile_.session_expiry_max_seconds);
@@ -147,6 +154,9 @@ void Connection::end(Count count, WillFate fate) {
   shard_.unsubscribe_all(*this);
   leave_groups();
   replays_.reset();
+  if (session_.queue) shard_.queued_bytes_ -= session_.queue->bytes;
+  pressed_.reset();
+  drop_held();
   stream_.reset();
   // While the claim is open its answer must find this connection, to give the id back.
   if (pending_ && !pending_->claim) return;
@@ -188,13 +198,13 @@ void Connection::on_timer() {
     throttled_ = false;
     last_received_ = shard_.loop_.now();
     arm_keep_alive();
-    if (!parked_) stream_->resume();
+    if (reads()) stream_->resume();
     return;
   }
   // Input only notes the time; the timer looks at it once a period. A connection that is not read
   // cannot be blamed for its silence.
   const auto allowed = std::chrono::milliseconds(1500 * std::int64_t{keep_alive_seconds_});
-  if (parked_) last_received_ = shard_.loop_.now();
+  if (!reads()) last_received_ = shard_.loop_.now();
   if (shard_.loop_.now() - last_received_ >= allowed) {
     disconnect(Reason::keep_alive_timeout, "nothing was received for 1.5 times the keep-alive",
                Count::disconnects_keep_alive);
@@ -215,7 +225,7 @@ void Connection::park() {
 void Connection::unpark() {
   parked_ = false;
   if (state_ != State::established) return;
-  if (!throttled_) stream_->resume();
+  if (reads()) stream_->resume();
   process({});
 }
 

@@ -70,6 +70,15 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
 
   // The shard is no longer behind: go on with what was kept.
   void unpark();
+  // ---- overload (connection_pressure.cc)
+  // Acknowledges what was withheld: all of it, or as much as its fair share allows.
+  enum class Relief : bool { share, all };
+  void relieve(Relief relief);
+  // Whether it has taken nothing for so long that it must go. Asked once a second under pressure.
+  bool stalls();
+  // Goes on with PUBLISHes that were held.
+  void unhold();
+
   // The server stops: DISCONNECT 0x8B, close when flushed.
   void shut_down();
   void end_slow();
@@ -97,6 +106,28 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
     bool assigned_id = false;
     bool session_present = false;
     bool changed_keep_alive = false;
+  };
+  // While there is pressure.
+  struct Pressed {
+    struct Withheld {
+      Tickets::Number ticket;
+      std::int64_t bytes;
+    };
+    Rate share;
+    std::deque<Withheld> withheld;
+    std::uint32_t progress = 0;  // when it was looked at last
+    Instant since{};             // it has not changed; 0: it takes what there is
+  };
+  // PUBLISHes that were read and wait, so that what stands behind them is seen.
+  struct Held {
+    struct Publish {
+      std::string topic, payload, properties;
+      mqtt::Publish packet;  // but for those
+    };
+    std::deque<Publish> publishes;
+    std::size_t bytes = 0;  // of all that were ever here
+    bool full = false;      // nothing further is read
+    bool due = false;       // the shard will call unhold()
   };
   // What new subscriptions are still to get of what is retained, one SUBSCRIBE after the other.
   struct Replays {
@@ -132,6 +163,20 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void throttle(std::size_t bytes);
   bool refuse_excess(const mqtt::Publish& publish);
 
+  // ---- connection_pressure.cc
+  [[nodiscard]] bool exceeds_share(const mqtt::Publish& publish);
+  bool refuse_overload(const mqtt::Publish& publish);
+  void withhold(Tickets::Number ticket, const mqtt::Publish& publish);
+  Pressed& pressed();
+  [[nodiscard]] bool must_hold() const {
+    return tickets_ && tickets_->size() >= shard_receive_maximum();
+  }
+  [[nodiscard]] std::size_t shard_receive_maximum() const;
+  void hold(const mqtt::Publish& publish);
+  bool publish_held();
+  void drop_held();
+  [[nodiscard]] bool reads() const { return !parked_ && !throttled_ && !(held_ && held_->full); }
+
   [[nodiscard]] mqtt::Reason check_will(const mqtt::Will& will) const;
   [[nodiscard]] std::string encoded_will(const mqtt::Will& will) const;
   bool on_publish(const mqtt::Publish& publish);
@@ -141,7 +186,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
     return !permissions_ || permissions_->may_publish(topic, true);
   }
   [[nodiscard]] bool may_receive(std::string_view topic) const;
-  bool publish_kept(const mqtt::Publish& publish, const message::Message& message);
+  bool publish_kept(const mqtt::Publish& publish, const message::Message& message, bool late);
   bool is_duplicate(const mqtt::Publish& publish);
   bool acknowledge(std::uint16_t packet_id, std::uint8_t qos, mqtt::Reason reason);
   bool on_ack(const mqtt::Ack& ack);
@@ -206,6 +251,8 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   std::unique_ptr<Rated> rated_;             // null: no rates are limited
   std::shared_ptr<Trace> trace_;             // null: nobody watches this client
   std::unique_ptr<Tickets> tickets_;         // null: none open
+  std::unique_ptr<Pressed> pressed_;         // null: nothing to remember
+  std::unique_ptr<Held> held_;               // null: none
   std::unique_ptr<Replays> replays_;         // null: none
   std::unique_ptr<PendingConnect> pending_;  // until CONNACK
   Generation generation_ = 0;
@@ -216,6 +263,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   bool throttled_ = false;  // not read until on_timer()
   bool plain_ = true;       // receives packets as encoded for all: it allows no topic aliases
   bool left_will_ = false;
+  bool doomed_ = false;
   std::optional<std::uint32_t> last_expiry_;  // DISCONNECT named another one
 };
 

@@ -46,7 +46,7 @@ void Connection::deliver(Encoder& encoder, const Terms& terms,
     if (session_.queue || !window_open() || stream_->pending() > limits::output_bytes_max) {
       return enqueue(message, identifiers, qos, retain);
     }
-  } else if (stream_->pending() > limits::output_bytes_max) {
+  } else if (stream_->pending() > shard_.qos0_output_max_) {
     return shard_.counters_.add(Count::dropped_slow_subscriber);
   }
   if (plain_ && identifiers.empty()) [[likely]] {
@@ -103,9 +103,10 @@ void Connection::enqueue(const message::Message& message,
   const std::size_t size = message::encoded_size(message);
   if (queue.messages.size() >= limits::queue_messages_max ||
       queue.bytes + size > limits::queue_bytes_max) {
-    // A share group has others to give it to.
+    // Nothing that was acknowledged is left out for somebody who stays. With a clean session that
+    // ends here nothing is owed any more; a share group has others to give it to.
+    if (!std::exchange(doomed_, true)) shard_.doom(ref_);
     if (share.sequence == 0) return shard_.counters_.add(Count::dropped_queue_full);
-    shard_.doom(ref_);
   }
   Queued& queued = queue.messages.emplace_back();
   message::encode(message, queued.message);
@@ -114,6 +115,7 @@ void Connection::enqueue(const message::Message& message,
   queued.retain = retain;
   queued.share = share;
   queue.bytes += size;
+  shard_.queued_bytes_ += size;
 }
 
 void Connection::pump_queue() {
@@ -123,7 +125,9 @@ void Connection::pump_queue() {
          stream_->pending() <= limits::output_bytes_max) {
     const Queued queued = std::move(queue.messages.front());
     queue.messages.pop_front();
+    ++queue.sent;
     queue.bytes -= queued.message.size();
+    shard_.queued_bytes_ -= queued.message.size();
     auto decoded = message::decode(queued.message.view());
     const message::Message& message = decoded->message;
     const bool expired = message.expires.ms != 0 && now > message.expires;
@@ -175,7 +179,7 @@ void Connection::deliver_message(const Delivery& delivery) {
   const message::Message& message = *delivery.message;
   if (permissions_ && !may_receive(message.topic)) return skip_kept(delivery);
   if (message.retain && replays_) note_live(message.topic);
-  if (delivery.qos == 0 && stream_->pending() > limits::output_bytes_max) {
+  if (delivery.qos == 0 && stream_->pending() > shard_.qos0_output_max_) {
     return shard_.counters_.add(Count::dropped_slow_subscriber);
   }
   mqtt::Publish publish = to_publish(message, shard_.loop_.wall_now());

@@ -61,6 +61,8 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
     return refuse_publish(publish, Reason::not_authorized, "its identity may not publish this",
                           Count::publish_refused_policy);
   }
+  const bool late = shard_.pressure_ != Pressure::none && exceeds_share(publish);
+  if (late && shard_.pressure_ == Pressure::refuse) return refuse_overload(publish);
   message::Message message;
   message.topic = publish.topic;
   message.payload = publish.payload;
@@ -78,7 +80,7 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
   constexpr Count counts[] = {Count::received_qos0, Count::received_qos1, Count::received_qos2};
   shard_.counters_.add(counts[publish.qos]);
   if (publish.qos == 2) {
-    if (session_.kept) return publish_kept(publish, message);
+    if (session_.kept) return publish_kept(publish, message, late);
     if (is_duplicate(publish)) return true;
   }
   message.id = shard_.next_message_id_++;
@@ -88,11 +90,13 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
   if (publish.qos == 0) return true;
   const int obligations = Shard::obligations(published);
   // The acknowledgement leaves at once if nothing it promises is outstanding, else when it is met.
-  if (obligations == 0 && !tickets_) {
+  if (obligations == 0 && !tickets_ && !late) {
     return acknowledge(publish.packet_id, publish.qos, Reason::success);
   }
   if (!tickets_) tickets_ = std::make_unique<Tickets>();
-  const Tickets::Number ticket = tickets_->open(publish.packet_id, publish.qos, obligations);
+  const Tickets::Number ticket =
+      tickets_->open(publish.packet_id, publish.qos, obligations + (late ? 1 : 0));
+  if (late) withhold(ticket, publish);
   if (published.refused != Reason::success) tickets_->fail(ticket, published.refused);
   shard_.await(published, ref_, ticket);
   return true;
@@ -110,10 +114,12 @@ bool Connection::is_duplicate(const mqtt::Publish& publish) {
 }
 
 // QoS 2 of a persistent session: its home remembers the id, and passes the message on.
-bool Connection::publish_kept(const mqtt::Publish& publish, const message::Message& message) {
+bool Connection::publish_kept(const mqtt::Publish& publish, const message::Message& message,
+                              bool late) {
   if (!tickets_) tickets_ = std::make_unique<Tickets>();
-  Receive receive{
-      *session_.kept, ref_, publish.packet_id, tickets_->open(publish.packet_id, 2, 1), {}};
+  const Tickets::Number ticket = tickets_->open(publish.packet_id, 2, late ? 2 : 1);
+  if (late) withhold(ticket, publish);
+  Receive receive{*session_.kept, ref_, publish.packet_id, ticket, {}};
   message::encode(message, receive.message);
   shard_.send(session_.kept->home, std::move(receive));
   return true;
@@ -153,6 +159,10 @@ void Connection::settle(Tickets::Number ticket, Reason reason) {
   }
   if (tickets_->empty()) tickets_.reset();
   flush_answers();
+  if (held_ && !held_->due && (!tickets_ || tickets_->size() <= shard_receive_maximum() / 2)) {
+    held_->due = true;
+    shard_.unholding_.push_back(ref_);
+  }
 }
 
 // ---- acknowledgements of what was sent to this client

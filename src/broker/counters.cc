@@ -12,8 +12,10 @@ constexpr const char* filter_refused = "Filters refused in SUBSCRIBE, by reason.
 constexpr const char* queue_refused =
     "Messages that a session's queue did not take, or that were not retained, by reason.";
 constexpr const char* pauses =
-    "Times a connection was not read for a while, by reason: another shard was behind, or it had "
-    "sent more bytes than its rate.";
+    "Times a publisher had to wait, by reason: another shard was behind; it had sent more bytes "
+    "than "
+    "its rate; its acknowledgements were withheld for memory; too many of its PUBLISHes were open.";
+constexpr const char* pressure = "Times a shard came under pressure, by level.";
 }  // namespace
 
 const std::array<metrics::Row, counters> counter_rows{{
@@ -24,6 +26,10 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_queued_messages", Kind::gauge, "",
      "Messages with QoS 1 or 2 that persistent sessions or share groups have not acknowledged."},
     {"gnomon_share_members", Kind::gauge, "", "Members of share groups, connected or not."},
+    {"gnomon_held_bytes", Kind::gauge, "",
+     "Messages on their way to clients that have not taken them."},
+    {"gnomon_shards_under_pressure", Kind::gauge, "",
+     "Shards that hold more than their watermark."},
     {"gnomon_connects_total", Kind::counter, "", "CONNECTs accepted."},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"identity\"", refused},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"policy\"", refused},
@@ -57,6 +63,7 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_messages_dropped_total", Kind::counter, "reason=\"expired\"", dropped},
     {"gnomon_messages_dropped_total", Kind::counter, "reason=\"rate\"", dropped},
     {"gnomon_messages_dropped_total", Kind::counter, "reason=\"policy\"", dropped},
+    {"gnomon_messages_dropped_total", Kind::counter, "reason=\"overload\"", dropped},
     {"gnomon_publishes_refused_total", Kind::counter, "reason=\"qos\"", publish_refused},
     {"gnomon_publishes_refused_total", Kind::counter, "reason=\"retain\"", publish_refused},
     {"gnomon_publishes_refused_total", Kind::counter, "reason=\"reserved_topic\"", publish_refused},
@@ -65,6 +72,7 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_publishes_refused_total", Kind::counter, "reason=\"rate\"", publish_refused},
     {"gnomon_publishes_refused_total", Kind::counter, "reason=\"size\"", publish_refused},
     {"gnomon_publishes_refused_total", Kind::counter, "reason=\"policy\"", publish_refused},
+    {"gnomon_publishes_refused_total", Kind::counter, "reason=\"overload\"", publish_refused},
     {"gnomon_subscriptions_refused_total", Kind::counter, "reason=\"filter\"", filter_refused},
     {"gnomon_subscriptions_refused_total", Kind::counter, "reason=\"unsupported\"", filter_refused},
     {"gnomon_subscriptions_refused_total", Kind::counter, "reason=\"quota\"", filter_refused},
@@ -82,6 +90,10 @@ const std::array<metrics::Row, counters> counter_rows{{
      "Retained messages sent to new subscriptions."},
     {"gnomon_publisher_pauses_total", Kind::counter, "reason=\"shard_behind\"", pauses},
     {"gnomon_publisher_pauses_total", Kind::counter, "reason=\"rate\"", pauses},
+    {"gnomon_publisher_pauses_total", Kind::counter, "reason=\"overload\"", pauses},
+    {"gnomon_publisher_pauses_total", Kind::counter, "reason=\"unacknowledged\"", pauses},
+    {"gnomon_pressure_total", Kind::counter, "level=\"slow\"", pressure},
+    {"gnomon_pressure_total", Kind::counter, "level=\"refuse\"", pressure},
     {"gnomon_loop_turns_total", Kind::counter, "", "Turns of the event loops."},
     {"gnomon_loop_reads_total", Kind::counter, "", "Receive calls."},
     {"gnomon_loop_writes_total", Kind::counter, "", "Send calls."},

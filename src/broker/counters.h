@@ -16,6 +16,8 @@ enum class Count : std::uint8_t {
   sessions,       // gauge
   queued,         // gauge
   share_members,  // gauge
+  held,           // gauge
+  pressed,        // gauge
   connects,
   connect_refused_identity,
   connect_refused_policy,
@@ -48,6 +50,7 @@ enum class Count : std::uint8_t {
   dropped_expired,
   dropped_rate,
   dropped_policy,
+  dropped_overload,
   publish_refused_qos,
   publish_refused_retain,
   publish_refused_reserved,
@@ -56,6 +59,7 @@ enum class Count : std::uint8_t {
   publish_refused_rate,
   publish_refused_size,
   publish_refused_policy,
+  publish_refused_overload,
   subscribe_refused_filter,
   subscribe_refused_unsupported,
   subscribe_refused_quota,
@@ -71,6 +75,10 @@ enum class Count : std::uint8_t {
   retained_sent,
   publisher_pauses,
   publisher_throttled,
+  publisher_withheld,
+  publisher_held,
+  pressure_slow,
+  pressure_refuse,
   turns,
   reads,
   writes,

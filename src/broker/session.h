@@ -33,6 +33,7 @@ struct Session {
   struct Queue {
     std::deque<Queued> messages;
     std::size_t bytes = 0;
+    std::uint32_t sent = 0;  // how many have left it
   };
   // The share groups that it is a member of, and what they gave it.
   struct Shares {

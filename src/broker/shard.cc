@@ -23,6 +23,7 @@ Shard::Shard(const Setup& setup)
       // Ids name their shard, and no id is 0.
       next_message_id_((std::uint64_t{setup.id} << source_shift) + 1),
       authenticator_(setup.authenticator),
+      watermarks_(setup.profile.held_bytes_max, setup.shards),
       syncer_(setup.syncer),
       pool_(setup.pool),
       store_(setup.store),
@@ -40,6 +41,7 @@ void Shard::join(std::span<const std::unique_ptr<Shard>> shards) {
     outboxes_.push_back(shard.get() == this ? nullptr
                                             : std::make_unique<Outbox>(id_, shard->mailbox()));
     mailboxes_.push_back(&shard->mailbox());
+    held_by_.push_back(&shard->held_);
   }
   peers_.resize(shards.size());
   handovers_.resize(shards.size());
@@ -93,6 +95,9 @@ bool Shard::on_turn() {
   for (const ConnectionRef& ref : std::exchange(doomed_, {})) {
     if (Connection* connection = find(ref)) connection->end_slow();
   }
+  for (const ConnectionRef& ref : std::exchange(unholding_, {})) {
+    if (Connection* connection = find(ref)) connection->unhold();
+  }
   // Mail to oneself and what the keeper decides may cause more of both; each ends after a few.
   do {
     flush_acks(id_);
@@ -103,6 +108,7 @@ bool Shard::on_turn() {
     keeper_.commit();
   } while (!self_mail_.empty() || !keeper_.idle());
   arm_expiry();
+  look_at_pressure();
   for (std::size_t shard = 0; shard < acks_.size(); ++shard) {
     flush_acks(static_cast<ShardId>(shard));
   }
@@ -116,8 +122,9 @@ bool Shard::on_turn() {
 }
 
 bool Shard::has_mail() const {
-  return !mailbox_.empty() || !self_mail_.empty() || mail_out_ || !late_releases_.empty() ||
-         acks_due_ || ((!ready_releases_.empty() || acks_ready_) && !behind_) || keeper_.has_news();
+  return !mailbox_.empty() || !self_mail_.empty() || mail_out_ || !unholding_.empty() ||
+         !late_releases_.empty() || acks_due_ ||
+         ((!ready_releases_.empty() || acks_ready_) && !behind_) || keeper_.has_news();
 }
 
 void Shard::flush_outboxes() {
@@ -213,6 +220,8 @@ bool Shard::drained() const {
 
 Counters Shard::sample() {
   const auto& stats = loop_.stats();
+  counters_.set(Count::held, held_.load(std::memory_order_relaxed));
+  counters_.set(Count::pressed, pressure_ != Pressure::none ? 1 : 0);
   counters_.set(Count::connections, static_cast<std::uint64_t>(established_));
   counters_.set(Count::subscriptions, index_.subscriptions() - keeper_.groups());
   counters_.set(Count::filters, index_.filters());

@@ -22,6 +22,7 @@
 #include "broker/encoder.h"
 #include "broker/keeper.h"
 #include "broker/mail.h"
+#include "broker/pressure.h"
 #include "broker/profile.h"
 #include "broker/retained.h"
 #include "broker/routes.h"
@@ -174,6 +175,11 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void report_lanes();
   void arm_expiry();
 
+  // ---- overload (shard_pressure.cc)
+  void look_at_pressure();
+  void enter(Pressure pressure);
+  void relieve();  // every tick while there is pressure
+
   // ---- routing
   void refresh(Route& route);
   Route& route(std::string_view topic);
@@ -235,7 +241,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   std::vector<Place> places_;
   std::vector<std::uint32_t> free_places_;
   std::vector<std::unique_ptr<Connection>> retired_;
-  std::vector<ConnectionRef> doomed_, parked_;
+  std::vector<ConnectionRef> doomed_, parked_, unholding_;
   Rate connect_rate_;
   int unauthenticated_ = 0;
   int established_ = 0;
@@ -318,6 +324,25 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   bool mail_out_ = false;  // an outbox has something
 
   Authenticator& authenticator_;
+  // How much is held here, and everywhere.
+  std::atomic<std::uint64_t> held_{0};  // of all shards' use; written by this one
+  std::vector<const std::atomic<std::uint64_t>*> held_by_;
+  const Watermarks watermarks_;
+  Pressure pressure_ = Pressure::none;
+  std::uint64_t queued_bytes_ = 0;  // in the queues of clean sessions
+  std::size_t qos0_output_max_ = limits::output_bytes_max;
+  std::vector<ConnectionRef> withholding_;
+  Instant stalls_looked_at_{};
+  class Relief final : public runtime::Timer {
+   public:
+    explicit Relief(Shard& shard) : shard_(shard) {}
+
+   private:
+    void on_timer() override { shard_.relieve(); }
+    Shard& shard_;
+  };
+  Relief relief_{*this};
+
   partition::Syncer& syncer_;
   runtime::Pool& pool_;
   store::Store& store_;

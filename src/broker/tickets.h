@@ -46,6 +46,7 @@ class Tickets {
     return true;
   }
   [[nodiscard]] bool empty() const { return tickets_.empty(); }
+  [[nodiscard]] std::size_t size() const { return tickets_.size(); }
   // True if the QoS 2 PUBLISH with this id has an open ticket.
   [[nodiscard]] bool has_qos2(std::uint16_t packet_id) const {
     return std::any_of(tickets_.begin(), tickets_.end(), [&](const Ticket& ticket) {

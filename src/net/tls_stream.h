@@ -59,6 +59,7 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   void set_handler(runtime::StreamHandler& handler) override {
     if (user_ != nullptr) user_ = &handler;
   }
+  [[nodiscard]] std::uint32_t progress() const override { return below_ ? below_->progress() : 0; }
   [[nodiscard]] const runtime::Security* security() const override {
     return security_ ? &*security_ : nullptr;
   }

@@ -43,6 +43,7 @@ class WebSocketStream final : public runtime::Stream, private runtime::StreamHan
   void set_handler(runtime::StreamHandler& handler) override {
     if (user_ != nullptr) user_ = &handler;
   }
+  [[nodiscard]] std::uint32_t progress() const override { return below_ ? below_->progress() : 0; }
   [[nodiscard]] const runtime::Security* security() const override {
     return below_ ? below_->security() : nullptr;
   }

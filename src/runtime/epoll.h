@@ -73,7 +73,7 @@ class EpollStream final : public Stream {
   bool lingering_ : 1 = false;
   bool listed_ : 1 = false;  // in the loop's failed_
 };
-static_assert(sizeof(EpollStream) <= 96, "an idle connection is meant to be small");
+static_assert(sizeof(EpollStream) <= 104, "an idle connection is meant to be small");
 
 class EpollListener final : public Listener {
  public:

@@ -105,6 +105,7 @@ void EpollStream::readable() {
 
 void EpollStream::writable() {
   const int error = send_output();
+  count_unsent();
   if (error != 0) return end(why_ended(error));
   if (!output_.empty()) return;
   out_armed_ = false;
@@ -134,6 +135,7 @@ int EpollStream::send_output() {
     return 0;
   }
   loop.stats_.bytes_written += static_cast<std::uint64_t>(sent);
+  ++progress_;
   if (static_cast<std::size_t>(sent) == size) {
     drop_output();
   } else {

@@ -13,6 +13,14 @@ constexpr std::size_t kept_bytes_max = 4 * MiB;          // all of them
 
 }  // namespace
 
+Stream::~Stream() { loop_.unsent_ -= counted_; }
+
+void Stream::count_unsent() {
+  const auto left = static_cast<std::uint32_t>(output_.size());
+  loop_.unsent_ = loop_.unsent_ + left - counted_;
+  counted_ = left;
+}
+
 void Stream::lend_buffer() {
   if (loop_.free_buffers_.empty()) return;  // the first append allocates
   output_ = std::move(loop_.free_buffers_.back());
@@ -40,6 +48,7 @@ void Loop::write_dirty() {
   for (Stream* stream : writing_) {
     stream->dirty_ = false;
     stream->write_output();
+    stream->count_unsent();
   }
   writing_.clear();
   // One that is marked again is in dirty_: it waits for the next turn.

@@ -110,6 +110,9 @@ class Stream {
   [[nodiscard]] Loop& loop() const { return loop_; }
   [[nodiscard]] const Peer& peer() const { return peer_; }
   void set_peer(const Peer& peer) { peer_ = peer; }
+  // Grows whenever the peer has taken something: one that stands still has a peer that does not
+  // read.
+  [[nodiscard]] virtual std::uint32_t progress() const { return progress_; }
   // Null: the stream is not encrypted, or its handshake is not done.
   [[nodiscard]] virtual const Security* security() const { return nullptr; }
 
@@ -118,7 +121,7 @@ class Stream {
 
  protected:
   explicit Stream(Loop& loop) : loop_(loop) {}
-  virtual ~Stream() = default;
+  virtual ~Stream();
   virtual void write_output() = 0;           // at the end of the turn
   virtual void close(bool flush_first) = 0;  // frees itself when nothing refers to it any more
   void lend_buffer();
@@ -126,8 +129,13 @@ class Stream {
 
   // For streams that lie on another one (TLS, WebSocket).
   [[nodiscard]] virtual std::size_t pending_below() const { return 0; }
-  static void write_through(Stream& below) { below.write_output(); }  // now, not at the turn's end
-  void give_back_output();                                            // it is empty
+  static void write_through(Stream& below) {  // now, not at the turn's end
+    below.write_output();
+    below.count_unsent();
+  }
+  void give_back_output();  // it is empty
+  // Tells the loop what is left of the output, after a part of it was written.
+  void count_unsent();
   // Frees this stream at the end of the turn, when nothing refers to it any more.
   void bury_layer();
 
@@ -136,6 +144,8 @@ class Stream {
   Loop& loop_;
   Buffer output_;
   Peer peer_;
+  std::uint32_t counted_ = 0;  // of output_, in the loop's unsent()
+  std::uint32_t progress_ = 0;
   bool dirty_ = false;
   bool is_layer_ = false;  // pending_below() counts
 };
@@ -207,6 +217,8 @@ class Loop {
   // Streams whose user is gone while the peer has not taken their last output yet.
   [[nodiscard]] virtual std::size_t closing() const { return 0; }
 
+  // Bytes of output that peers have not taken, as of the last writes. On the loop's own thread.
+  [[nodiscard]] std::size_t unsent() const { return unsent_; }
   // Counters, for metrics. Read on the loop's own thread.
   struct Stats {
     std::uint64_t turns = 0, reads = 0, writes = 0, bytes_read = 0, bytes_written = 0;
@@ -227,7 +239,7 @@ class Loop {
   TurnHandler* turn_handler_ = nullptr;
   std::vector<Stream*> dirty_, writing_, gone_layers_;
   std::vector<Buffer> free_buffers_;
-  std::size_t free_bytes_ = 0;
+  std::size_t free_bytes_ = 0, unsent_ = 0;
   Stats stats_;
 };
 

@@ -82,6 +82,8 @@ void SimStream::serve() {
   if (mine().reset) return handler_ != nullptr ? end(Ended::reset) : bury();
   if (blocked_ && pipe_->room(other()) > 0) {
     pipe_->write(other(), output_);
+    ++progress_;
+    count_unsent();
     if (output_.empty()) {
       blocked_ = false;
       if (handler_ == nullptr) return bury();
@@ -119,6 +121,7 @@ void SimStream::write_output() {
   const std::size_t before = output_.size();
   pipe_->write(other(), output_);
   loop().stats_.bytes_written += before - output_.size();
+  if (output_.size() < before) ++progress_;
   blocked_ = !output_.empty();
   if (blocked_) {
     ++loop().stats_.short_writes;

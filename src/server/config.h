@@ -38,7 +38,8 @@ struct Config {
   std::vector<std::string> origins;        // pages that may connect
   Compat compat = Compat::mqtt;
   Durability durability = Durability::disk;
-  std::uint64_t store_memory_bytes = 256 * MiB;     // store.memory
+  std::uint64_t held_bytes_max = limits::held_bytes_max;  // memory.messages
+  std::uint64_t store_memory_bytes = 256 * MiB;           // store.memory
   std::optional<std::uint64_t> disk_reserve_bytes;  // disk.reserve; none: 1 GiB or 5 % of the disk
   std::optional<std::uint32_t> session_expiry_max_seconds;            // none: as `compat` has it
   std::uint64_t session_messages_max = limits::session_messages_max;  // queued for one

@@ -255,6 +255,7 @@ Server::Server(const Config& config, Ports ports)
   if (config.session_expiry_max_seconds) {
     profile.session_expiry_max_seconds = *config.session_expiry_max_seconds;
   }
+  profile.held_bytes_max = config.held_bytes_max;
   profile.queue_messages_max = config.session_messages_max;
   profile.queue_bytes_max = config.session_bytes_max;
   profile.will_grace = std::chrono::seconds(config.will_grace_seconds);

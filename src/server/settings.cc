@@ -310,6 +310,15 @@ constexpr auto table = std::to_array<Setting>({
      Form::text,
      [](Config& c, std::string_view text) { return durabilities.read(c.durability, text); },
      [](const Config& c) { return durabilities.show(c.durability); }},
+    {"memory.messages", "", "BYTES",
+     "Memory for messages that clients have not taken yet; from half of it on fast publishers "
+     "wait, "
+     "beyond it they are refused (0x97)",
+     Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.held_bytes_max, text, std::uint64_t{MiB}, std::uint64_t{1} << 40);
+     },
+     [](const Config& c) { return std::to_string(c.held_bytes_max); }},
     {"store.memory", "", "BYTES", "Memory for the store's caches and buffers", Form::integer,
      [](Config& c, std::string_view text) {
        return read_number(c.store_memory_bytes, text, std::uint64_t{16 * MiB},
