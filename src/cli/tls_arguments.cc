@@ -119,6 +119,9 @@ std::string TlsArguments::explain(const client::Closed& why) const {
     return why.message + (cafile || capath ? "; is that the authority of this server?"
                                            : "; name the server's authority with --cafile");
   }
+  if (why.kind == Kind::lost && says(" instead of answering") && !says("TLS")) {
+    return why.message + "; is that a port for TLS? (--cafile, or mqtts:// in --url)";
+  }
   const bool wants_certificate = says("certificate required") || says("handshake failure");
   if (why.kind == Kind::transport && wants_certificate && !cert) {
     return why.message + "; the server may want a certificate: --cert and --key";

@@ -114,7 +114,7 @@ void Client::on_ended(runtime::Ended /*why*/) {
   const bool spoke = hello_.empty();
   if (spoke)
     return end(Closed::Kind::lost, mqtt::Reason::unspecified_error,
-               "the server closed the connection instead of answering");
+               server_ + " closed the connection instead of answering");
   end(Closed::Kind::unreachable, mqtt::Reason::unspecified_error,
       "cannot connect to " + server_ + ": connection refused, or host unreachable");
 }
