@@ -189,6 +189,7 @@ void Generator::run_messages() {
   if (!failure_) connect(subscribers, clients_.size());
   run_for("connecting", ready_, settle);
   if (failure_) return;
+  if (options().connected) options().connected();
   if (options().presence == Presence::there) {
     publish();
   } else {

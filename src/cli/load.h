@@ -68,6 +68,7 @@ struct LoadOptions {
   bool resume = false;                       // connects: TLS sessions
   std::uint32_t hears = 0;                   // mesh: so many others each; 0: all, and itself
   std::uint64_t bystander_rate = 100;        // mesh: messages a second of a pair that is not in it
+  std::function<void()> connected;           // called when all are there, before they publish
 };
 
 // What a part of a load took.

@@ -1,5 +1,6 @@
 // Generator: the load of a mesh, and what it has lost.
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "cli/generator.h"
@@ -23,9 +24,12 @@ class Bystanders {
     pair.client_id += "quiet";
     pair.rate = mesh.bystander_rate;
     pair.pid = 0;
+    pair.connected = [this] { begin(); };
     thread_ = std::thread([this, pair, &clock] {
       report_.emplace(run_load(pair, clock, [](const LoadProgress&) {}));
+      begin();  // it may have failed
     });
+    began_.wait(false);
   }
   Bystanders(const Bystanders&) = delete;
   Bystanders& operator=(const Bystanders&) = delete;
@@ -38,7 +42,13 @@ class Bystanders {
   }
 
  private:
+  void begin() {
+    began_ = true;
+    began_.notify_one();
+  }
+
   std::optional<Result<LoadReport>> report_;
+  std::atomic<bool> began_{false};
   std::thread thread_;
 };
 
@@ -70,7 +80,7 @@ void Generator::run_mesh() {
   connect(0, clients_.size());
   if (failure_) return;
   const Duration time = options().publish_for;
-  Bystanders bystanders(options(), clock_);
+  Bystanders bystanders(options(), clock_);  // they are connected now
   begin();
   publishing_ = true;
   for (LoadClient* client : publishers_) pump(*client);
