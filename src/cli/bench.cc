@@ -177,7 +177,8 @@ void declare_connects(Arguments& arguments, const Kind& kind, Given& given) {
   arguments.number("--seconds", "N", "For how long (default 3)", given.seconds, 1, 86'400);
   arguments.number("--connects", "N", "How many in all, instead of --seconds", given.messages, 1,
                    1'000'000'000);
-  arguments.flag("--resume", load.resume, "TLS: resume sessions (one of each client is made first)");
+  arguments.flag("--resume", load.resume,
+                 "TLS: resume sessions (one of each client is made first)");
 }
 
 void declare_mesh(Arguments& arguments, const Kind& kind, Given& given) {
@@ -185,9 +186,8 @@ void declare_mesh(Arguments& arguments, const Kind& kind, Given& given) {
   load.qos = 1;
   arguments.number("--clients", "N", with_default("Clients", kind.subscribers), load.subscribers, 2,
                    10'000);
-  arguments.number("--hears", "N",
-                   "Each subscribes to so many others (default all, by a wildcard)", load.hears, 1,
-                   1000);
+  arguments.number("--hears", "N", "Each subscribes to so many others (default all, by a wildcard)",
+                   load.hears, 1, 1000);
   arguments.number("-q,--qos", "0|1", "QoS (default 1)", load.qos, 0, 1);
   arguments.number("--seconds", "N", "How long to publish (default 3)", given.seconds, 1, 86'400);
   arguments.number("--bystander-rate", "N", "Messages a second of the bystanders (default 100)",

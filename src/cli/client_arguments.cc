@@ -55,10 +55,11 @@ void ClientArguments::declare(Arguments& arguments) {
   arguments.number("-p,--port", "PORT",
                    "Its port (default 1883, with TLS 8883; over WebSocket 80 and 443)", port, 1,
                    65'535);
-  arguments.option("-L,--url", "URL",
-                   "All in one: mqtt[s]://[user[:password]@]host[:port]/topic, percent-encoded; or "
-                   "ws[s]://host[:port]/path for WebSocket (default /mqtt), where -t says the topic",
-                   [this](const std::string& text) { return take_url(text); });
+  arguments.option(
+      "-L,--url", "URL",
+      "All in one: mqtt[s]://[user[:password]@]host[:port]/topic, percent-encoded; or "
+      "ws[s]://host[:port]/path for WebSocket (default /mqtt), where -t says the topic",
+      [this](const std::string& text) { return take_url(text); });
   arguments.option("-V,--protocol-version", "31|311|5",
                    "MQTT version (default 311; 5 with -D or -x)",
                    [this](const std::string& text) { return read_version(text, version); });

@@ -73,9 +73,7 @@ void ClientRun::connected(const mqtt::Connack& connack) {
         (connack.session_present ? "\", session resumed" : "\", new session"));
 }
 
-void ClientRun::on_closed(const client::Closed& why) {
-  fail(arguments_.tls.explain(why));
-}
+void ClientRun::on_closed(const client::Closed& why) { fail(arguments_.tls.explain(why)); }
 
 void ClientRun::Flushed::on_timer() {
   constexpr int looks_max = 400;

@@ -85,8 +85,8 @@ void Generator::on_readable(LoadClient& client) {
   // What was left over goes in front of what is read, so that packets are whole in one place.
   const std::size_t left = client.partial.size();
   std::memcpy(input_.get(), client.partial.data(), left);
-  const auto got = client.receive({input_.get() + left, input_bytes - left},
-                                  {wire_.get(), wire_bytes});
+  const auto got =
+      client.receive({input_.get() + left, input_bytes - left}, {wire_.get(), wire_bytes});
   if (!got) return check(got.error());
   if (!*got) return close(client);
   client.partial.clear();

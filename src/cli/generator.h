@@ -118,10 +118,10 @@ class Generator {
   int epoll_ = -1;
   std::deque<LoadClient> clients_;  // the subscribers, then the publishers
   std::vector<LoadClient*> publishers_, to_pump_, pumping_;
-  std::vector<LoadClient*> again_;  // connects: those that are to connect again
-  std::vector<Gap> gaps_;           // mesh: those of which not all is known
+  std::vector<LoadClient*> again_;    // connects: those that are to connect again
+  std::vector<Gap> gaps_;             // mesh: those of which not all is known
   std::size_t gaps_max_ = 1'000'000;  // more are looked at before the end
-  std::uint64_t reach_ = 1;    // subscribers that each message reaches
+  std::uint64_t reach_ = 1;           // subscribers that each message reaches
   std::uint64_t planned_ = 0;  // messages; with a time limit they are counted when it is over
   std::size_t opened_ = 0, open_limit_ = 0, handshaking_ = 0;
   std::uint64_t ready_ = 0, left_ = 0, acknowledged_ = 0, paced_ = 0;

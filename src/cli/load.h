@@ -44,8 +44,8 @@ struct LoadOptions {
   Presence presence = Presence::there;
   runtime::Address broker{"127.0.0.1", 1883};  // the host is a literal
   LoadTransport transport;
-  std::string client_id = "gb";                // how client ids begin
-  int pid = 0;                                 // of the broker, if its CPU and memory are wanted
+  std::string client_id = "gb";  // how client ids begin
+  int pid = 0;                   // of the broker, if its CPU and memory are wanted
   mqtt::Version version = mqtt::Version::v311;
   std::uint32_t publishers = 100, subscribers = 100;
   std::uint8_t qos = 0;

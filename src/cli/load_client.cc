@@ -106,9 +106,8 @@ Result<void> LoadClient::on_writable() {
 
 void LoadClient::say_connect() {
   handshake_ = std::make_unique<mqtt::Connection>(mqtt::Role::client, settings());
-  const std::string id =
-      options_.client_id + std::to_string(getpid()) + (publisher ? 'p' : 's') +
-      std::to_string(index);
+  const std::string id = options_.client_id + std::to_string(getpid()) + (publisher ? 'p' : 's') +
+                         std::to_string(index);
   mqtt::Connect connect;
   connect.version = options_.version;
   connect.client_id = id;

@@ -79,10 +79,10 @@ class LoadClient {
 
   State state = State::idle;
   bool publisher = false;
-  bool persistent = false;  // its session outlives its connection
-  bool leaves = false;      // as soon as it is ready
-  bool queued = false;      // in the generator's list of those that may publish
-  std::uint32_t index = 0;  // among the publishers, or among the subscribers
+  bool persistent = false;   // its session outlives its connection
+  bool leaves = false;       // as soon as it is ready
+  bool queued = false;       // in the generator's list of those that may publish
+  std::uint32_t index = 0;   // among the publishers, or among the subscribers
   std::uint32_t source = 0;  // on loopback it comes from 127.0.0.2 + so many
   std::string topic;         // to publish on
   std::vector<std::string> filters;

@@ -5,9 +5,8 @@
 
 namespace gnomon::cli {
 
-LoadLink::LoadLink(const LoadTransport& transport,
-                   std::shared_ptr<net::TlsLayer::Session> session, std::uint64_t seed,
-                   Buffer& wire)
+LoadLink::LoadLink(const LoadTransport& transport, std::shared_ptr<net::TlsLayer::Session> session,
+                   std::uint64_t seed, Buffer& wire)
     : random_(seed) {
   if (transport.websocket) {
     reader_.emplace(net::WebSocketRole::client);
@@ -17,8 +16,8 @@ LoadLink::LoadLink(const LoadTransport& transport,
     opening_->key = net::make_websocket_key(random_);
   }
   if (transport.tls) {
-    tls_ = std::make_unique<net::TlsClient>(transport.tls, transport.name, std::move(session),
-                                            wire);
+    tls_ =
+        std::make_unique<net::TlsClient>(transport.tls, transport.name, std::move(session), wire);
   } else if (opening_) {
     ask(wire);
   }

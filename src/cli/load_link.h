@@ -18,8 +18,8 @@ namespace gnomon::cli {
 
 // What the connections of a load have in common below MQTT. A value.
 struct LoadTransport {
-  std::string name;  // what the broker's certificate must be for
-  std::string host;  // the Host of WebSocket
+  std::string name;                           // what the broker's certificate must be for
+  std::string host;                           // the Host of WebSocket
   std::shared_ptr<const net::TlsConfig> tls;  // null: not encrypted
   std::optional<std::string> websocket;       // the target; nothing: not WebSocket
   [[nodiscard]] bool plain() const { return !tls && !websocket; }

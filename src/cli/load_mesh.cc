@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Duration quiet = 2s;               // nothing comes any more
+constexpr Duration quiet = 2s;  // nothing comes any more
 
 // Two who have nothing to do with the mesh. In a thread of their own: what the generator's takes
 // for its many packets is not the broker's latency.

@@ -139,7 +139,8 @@ void add_mesh(const LoadReport& report, std::vector<Figure>& figures) {
   }
   figures.push_back(
       {"bystander_sent", "messages of the bystanders", number(report.bystander_sent), 0});
-  figures.push_back({"bystander_lost", "of them lost", number(report.bystander_lost), 0});
+  figures.push_back(
+      {"bystander_lost", "of them lost, or more than 3 s late", number(report.bystander_lost), 0});
   add_latency(report, figures);
 }
 

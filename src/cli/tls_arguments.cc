@@ -45,8 +45,8 @@ Result<std::string> authorities(const TlsArguments& given) {
     auto file = read("--cafile", *given.cafile);
     if (!file) return file.error();
     if (file->find("-----BEGIN ") == std::string::npos) {
-      return Error{Code::invalid,
-                   "--cafile " + *given.cafile + ": is not PEM (openssl x509 -inform der makes it)"};
+      return Error{Code::invalid, "--cafile " + *given.cafile +
+                                      ": is not PEM (openssl x509 -inform der makes it)"};
     }
     text = std::move(*file) + '\n';
   }
@@ -62,7 +62,7 @@ void TlsArguments::declare(Arguments& arguments) {
   arguments.group("TLS");
   arguments.text("--cafile", "FILE", "Trust the authorities in this file (PEM)", cafile);
   arguments.text("--capath", "DIR", "Trust the authorities in the files of this folder", capath);
-  arguments.flag("--tls-use-os-certs", system, "Trust those of the system (default)");
+  arguments.flag("--tls-use-os-certs", os_certs, "Trust those of this machine: the default");
   arguments.text("--cert", "FILE", "The client's certificate, for mutual TLS (PEM)", cert);
   arguments.text("--key", "FILE", "Its key (PEM)", key);
   arguments.flag("--insecure", insecure,
@@ -76,7 +76,7 @@ std::string TlsArguments::wrong() const {
     return cert ? "--cert needs --key, the key of the certificate"
                 : "--key needs --cert, the certificate of the key";
   }
-  if (system && (cafile || capath)) {
+  if (os_certs && (cafile || capath)) {
     return "only one of --tls-use-os-certs and --cafile, --capath says whom to trust";
   }
   return "";
@@ -84,7 +84,7 @@ std::string TlsArguments::wrong() const {
 
 Result<std::shared_ptr<const net::TlsConfig>> TlsArguments::config() const {
   net::TlsConfig::Client client;
-  const bool names_authorities = cafile || capath || system;
+  const bool names_authorities = cafile || capath || os_certs;
   client.verify = !insecure || names_authorities;
   client.verify_name = !insecure;
   auto trusted = authorities(*this);

@@ -14,13 +14,13 @@ namespace gnomon::cli {
 
 struct TlsArguments {
   std::optional<std::string> cafile, capath, cert, key, alpn;
-  bool insecure = false, system = false;
+  bool insecure = false, os_certs = false;
 
   // Declares them. Outlives arguments.read().
   void declare(Arguments& arguments);
   // True if one was given: then TLS is meant.
   [[nodiscard]] bool given() const {
-    return cafile || capath || cert || key || alpn || insecure || system;
+    return cafile || capath || cert || key || alpn || insecure || os_certs;
   }
   // "" or what does not go together.
   [[nodiscard]] std::string wrong() const;

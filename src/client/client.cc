@@ -108,9 +108,9 @@ void Client::on_ended(runtime::Ended /*why*/) {
     return end(Closed::Kind::lost, mqtt::Reason::unspecified_error,
                "the connection was lost" + (refusal_ ? ": " + refusal_->message : ""));
   if (refusal_)
-    return end(
-        refusal_->code == Code::denied ? Closed::Kind::untrusted : Closed::Kind::transport,
-        mqtt::Reason::unspecified_error, "cannot connect to " + server_ + ": " + refusal_->message);
+    return end(refusal_->code == Code::denied ? Closed::Kind::untrusted : Closed::Kind::transport,
+               mqtt::Reason::unspecified_error,
+               "cannot connect to " + server_ + ": " + refusal_->message);
   const bool spoke = hello_.empty();
   if (spoke)
     return end(Closed::Kind::lost, mqtt::Reason::unspecified_error,

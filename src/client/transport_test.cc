@@ -33,12 +33,10 @@ Material make_material() {
   const auto between_key = crypto::PrivateKey::generate_ec_p256();
   const auto key = crypto::PrivateKey::generate_ec_p256();
   const std::vector<std::string> names{"server.test"};
-  const auto root =
-      crypto::self_sign({Profile::root, "root", {}, from, until}, root_key, random);
+  const auto root = crypto::self_sign({Profile::root, "root", {}, from, until}, root_key, random);
   REQUIRE(root.ok());
-  const auto between =
-      crypto::issue({Profile::server_ca, "servers", names, from, until}, between_key.public_key(),
-                    {*root, root_key}, random);
+  const auto between = crypto::issue({Profile::server_ca, "servers", names, from, until},
+                                     between_key.public_key(), {*root, root_key}, random);
   REQUIRE(between.ok());
   const auto leaf = crypto::issue({Profile::server, "server.test", names, from, until},
                                   key.public_key(), {*between, between_key}, random);
@@ -158,15 +156,14 @@ struct World {
   std::vector<std::unique_ptr<runtime::Listener>> listeners;
   std::vector<std::unique_ptr<Served>> served;
   std::vector<std::unique_ptr<Secured>> secured;
-  net::HttpServer http{*loop, [this](const net::Request& request, const net::Exchange& exchange) {
-                         const auto answer =
-                             net::answer_websocket(request, {"127.0.0.1", {"server.test"}, {}});
-                         if (answer.status != 101) return exchange.respond(answer);
-                         auto taken = exchange.take_over(answer);
-                         Served& made = serve();
-                         made.stream = net::open_websocket(std::move(taken.stream),
-                                                           taken.unread.view(), made);
-                       }};
+  net::HttpServer http{
+      *loop, [this](const net::Request& request, const net::Exchange& exchange) {
+        const auto answer = net::answer_websocket(request, {"127.0.0.1", {"server.test"}, {}});
+        if (answer.status != 101) return exchange.respond(answer);
+        auto taken = exchange.take_over(answer);
+        Served& made = serve();
+        made.stream = net::open_websocket(std::move(taken.stream), taken.unread.view(), made);
+      }};
   Notes notes;
   mqtt::Settings settings;
   std::unique_ptr<Transport> transport;
@@ -214,11 +211,11 @@ TEST_CASE("why TLS came to nothing reaches the user") {
   World world;
   const std::string where = "closed: cannot connect to server.test (127.0.0.1:22) over TLS: ";
   const std::string other = make_material().root;
-  CHECK(world.connect(at(22, World::tls({.authorities = other,
-                                         .certificates = {},
-                                         .key = {},
-                                         .protocols = {}}))) ==
-        where + "the server's certificate does not verify: unable to get local issuer certificate;");
+  CHECK(world.connect(at(
+            22,
+            World::tls({.authorities = other, .certificates = {}, .key = {}, .protocols = {}}))) ==
+        where +
+            "the server's certificate does not verify: unable to get local issuer certificate;");
   CHECK(world.notes.kind == Closed::Kind::untrusted);
 
   Endpoint misnamed = at(22, World::tls());
@@ -237,9 +234,9 @@ TEST_CASE("why TLS came to nothing reaches the user") {
       {.authorities = other, .certificates = {}, .key = {}, .protocols = {}, .verify_name = false});
   CHECK(world.connect(misnamed).find("does not verify") != std::string::npos);
 
-  CHECK(world.connect(
-            at(22, World::tls(
-                       {.authorities = {}, .certificates = {}, .key = {}, .protocols = {"h2"}}))) ==
+  CHECK(world.connect(at(
+            22,
+            World::tls({.authorities = {}, .certificates = {}, .key = {}, .protocols = {"h2"}}))) ==
         where + "the server refuses TLS: tlsv1 alert no application protocol;");
   CHECK(world.notes.kind == Closed::Kind::transport);
 

@@ -72,8 +72,7 @@ TlsClient::~TlsClient() = default;
 
 bool TlsClient::resumed() const { return SSL_session_reused(state_->ssl.get()) == 1; }
 
-Result<std::size_t> TlsClient::receive(ByteView bytes, std::span<std::uint8_t> plain,
-                                       Buffer& out) {
+Result<std::size_t> TlsClient::receive(ByteView bytes, std::span<std::uint8_t> plain, Buffer& out) {
   SSL* ssl = state_->ssl.get();
   state_->in = bytes;
   state_->out = &out;

@@ -67,8 +67,7 @@ struct World {
 
 // A socket with a TlsClient on it.
 struct Socket {
-  Socket(World& of, const std::string& name,
-         std::shared_ptr<TlsLayer::Session> session = nullptr)
+  Socket(World& of, const std::string& name, std::shared_ptr<TlsLayer::Session> session = nullptr)
       : world(of),
         link(of.network.connect(of.listener->address())),
         tls(of.config, name, std::move(session), out) {

@@ -62,8 +62,7 @@ Error tls_failure(SSL* ssl) {
   if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)
     return {Code::unavailable, "the server does not speak TLS there"};
   // RFC 8446 §6.2: what the other end has sent before it closed.
-  if (reason > SSL_AD_REASON_OFFSET)
-    return {Code::unavailable, "the server refuses TLS: " + text};
+  if (reason > SSL_AD_REASON_OFFSET) return {Code::unavailable, "the server refuses TLS: " + text};
   return {Code::unavailable, "TLS failed: " + text};
 }
 

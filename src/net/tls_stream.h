@@ -39,8 +39,8 @@ struct TlsLayer::Session {
   Held<ssl_session_st> session;
 };
 
-// What both clients of TLS have in common (TlsStream, TlsClient): asks for `name`, with SNI, and the
-// certificate to be for it unless the configuration says otherwise.
+// What both clients of TLS have in common (TlsStream, TlsClient): asks for `name`, with SNI, and
+// the certificate to be for it unless the configuration says otherwise.
 void ask_for(ssl_st* ssl, const std::string& name, bool verify);
 // Resumes the session that is there, and keeps the next ones there. Null: neither.
 void use_session(ssl_st* ssl, TlsLayer::Session* session);

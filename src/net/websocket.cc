@@ -106,8 +106,9 @@ void WebSocketStream::on_connected() {
 void WebSocketStream::on_ended(runtime::Ended why) {
   // By an end with an error the stream below says itself what is wrong.
   if (opening_ && opening_->asked && why != runtime::Ended::error)
-    return refuse({Code::unavailable, "the server closed the connection instead of answering the "
-                                      "request for WebSocket"});
+    return refuse({Code::unavailable,
+                   "the server closed the connection instead of answering the "
+                   "request for WebSocket"});
   end(why);
 }
 
