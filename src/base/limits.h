@@ -67,7 +67,10 @@ constexpr int share_window = 256;                    // given to it, not acknowl
 constexpr std::size_t share_flight_bytes = 1 * MiB;  // the same; one message always; AWS: –
 
 // ---- one shard
-constexpr std::size_t read_bytes = 256 * KiB;       // the shard's one receive buffer
+constexpr std::size_t read_bytes = 256 * KiB;  // the shard's one receive buffer
+constexpr std::size_t work_per_turn = 8'000;   // deliveries, before heavy publishers wait; AWS: –
+constexpr std::chrono::milliseconds lane_time{5};   // the same, for mail to another shard; AWS: –
+constexpr std::chrono::seconds busy_time{1};        // since a turn was full; AWS: –
 constexpr int shards_max = 32;                      // two owners each in one 64-bit mask
 constexpr std::size_t mail_block_bytes = 64 * KiB;  // messages for another shard, encoded
 constexpr int mail_credits = 64;                    // blocks that one shard may owe another

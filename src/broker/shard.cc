@@ -89,9 +89,7 @@ void Shard::resume() {
 bool Shard::on_turn() {
   send_late_releases();
   send_interest_acks();
-  mailbox_.take(mail_);
-  for (Envelope& envelope : mail_) handle(envelope);
-  mail_.clear();
+  take_mail();
   for (const ConnectionRef& ref : std::exchange(doomed_, {})) {
     if (Connection* connection = find(ref)) connection->end_slow();
   }
@@ -109,6 +107,7 @@ bool Shard::on_turn() {
   } while (!self_mail_.empty() || !keeper_.idle());
   arm_expiry();
   look_at_pressure();
+  let_go_on();
   for (std::size_t shard = 0; shard < acks_.size(); ++shard) {
     flush_acks(static_cast<ShardId>(shard));
   }
@@ -122,9 +121,9 @@ bool Shard::on_turn() {
 }
 
 bool Shard::has_mail() const {
-  return !mailbox_.empty() || !self_mail_.empty() || mail_out_ || !unholding_.empty() ||
-         !late_releases_.empty() || acks_due_ ||
-         ((!ready_releases_.empty() || acks_ready_) && !behind_) || keeper_.has_news();
+  return !mailbox_.empty() || mail_at_ < mail_.size() || !self_mail_.empty() || mail_out_ ||
+         !unholding_.empty() || (!yielding_.empty() && !lane_late_) || !late_releases_.empty() ||
+         acks_due_ || ((!ready_releases_.empty() || acks_ready_) && !behind_) || keeper_.has_news();
 }
 
 void Shard::flush_outboxes() {
@@ -134,7 +133,7 @@ void Shard::flush_outboxes() {
   for (std::size_t shard = 0; shard < outboxes_.size(); ++shard) {
     Outbox* outbox = outboxes_[shard].get();
     if (outbox == nullptr) continue;
-    if (!outbox->empty()) outbox->flush();
+    if (!outbox->empty()) outbox->flush(loop_.now());
     if (outbox->blocked()) behind_ = true;
     auto& waiting = handovers_[shard];
     while (!waiting.empty() && waiting.front().position <= outbox->handed_over()) {

@@ -179,6 +179,13 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void look_at_pressure();
   void enter(Pressure pressure);
   void relieve();  // every tick while there is pressure
+  // A turn has done as much as it should, or another shard cannot follow: heavy publishers wait.
+  [[nodiscard]] bool is_full() const { return work_ > limits::work_per_turn || lane_late_; }
+  [[nodiscard]] bool is_alert() const {
+    return pressure_ != Pressure::none || busy_ || work_ > limits::work_per_turn;
+  }
+  void take_mail();
+  void let_go_on();
 
   // ---- routing
   void refresh(Route& route);
@@ -320,8 +327,9 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   bool acks_due_ = false, acks_ready_ = false;  // of interest
   std::vector<ShardMailbox*> mailboxes_;        // by shard, for answers of the pool
   std::vector<Envelope> mail_, self_mail_, self_batch_;
-  bool behind_ = false;    // an outbox is blocked: publishers wait
-  bool mail_out_ = false;  // an outbox has something
+  std::size_t mail_at_ = 0;  // of mail_: what is before it is handled
+  bool behind_ = false;      // an outbox is blocked: publishers wait
+  bool mail_out_ = false;    // an outbox has something
 
   Authenticator& authenticator_;
   // How much is held here, and everywhere.
@@ -329,6 +337,11 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   std::vector<const std::atomic<std::uint64_t>*> held_by_;
   const Watermarks watermarks_;
   Pressure pressure_ = Pressure::none;
+  std::size_t work_ = 0;    // deliveries of this turn's publishers
+  bool busy_ = false;       // a turn was full not long ago
+  bool lane_late_ = false;  // an outbox is
+  Instant busy_until_{};
+  std::deque<ConnectionRef> yielding_;
   std::uint64_t queued_bytes_ = 0;  // in the queues of clean sessions
   std::size_t qos0_output_max_ = limits::output_bytes_max;
   std::vector<ConnectionRef> withholding_;

@@ -124,6 +124,7 @@ void Shard::deliver_here(const message::Message& message, const Route& route,
     counters_.add(Count::dropped_expired, route.targets.size());
     return;
   }
+  work_ += route.targets.size() + 1;
   encoder_.begin(message, loop_.wall_now());
   const auto deliver_to = [&](const std::vector<Target>& targets) {
     for (const Target& target : targets) {
