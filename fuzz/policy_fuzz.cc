@@ -1,7 +1,7 @@
 // Policy documents, and questions to them. Whatever the bytes are: reading ends and says why it
-// refuses; what is accepted compiles, answers, and explains itself with the same answer; a Deny wins;
-// what a client calls itself never opens what a plain name would not; the matcher agrees with the
-// plain one.
+// refuses; what is accepted compiles, answers, and explains itself with the same answer; a Deny
+// wins; what a client calls itself never opens what a plain name would not; the matcher agrees with
+// the plain one.
 //
 // Input: one byte (bit 0: IAM; bits 1–2: kind), the document, a line with what the client calls
 // itself, the action, the resource. Lines are parted by a byte 0x00.

@@ -7,6 +7,7 @@
 //   cert KEY = VALUE | …     several; cert: a certificate's field
 //   identity|resource|trust|boundary|session STATEMENT
 //                            a document with this statement (JSON) for that group
+//   detach POLICY            takes a document away: GROUP and its number, "identity2"
 //   key KEY = VALUE | …      comes with the questions that follow; without a value: not any more
 //   now DATE                 their time
 //   caller arn=… role=… account=… service=… federated=…
@@ -44,6 +45,12 @@ class Runner {
     } else if (row.word == "cert") {
       const auto [key, values] = read_setting(row.rest);
       variables_.set_certificate_field(key, values);
+    } else if (row.word == "detach") {
+      std::size_t detached = 0;
+      for (auto& [group, sources] : sources_) {
+        detached += std::erase_if(sources, [&](const Source& s) { return s.name == row.rest; });
+      }
+      REQUIRE(detached == 1);
     } else if (row.word == "key") {
       auto [key, values] = read_setting(row.rest);
       if (values.empty()) keys_.erase(key);

@@ -73,7 +73,7 @@ struct Source {
 // missing one as equal to nothing. So neither widens what is allowed. In IAM policies values are
 // always put in as plain text, and a missing one is equal to nothing.
 //
-// A value, immutable; any thread. About 100 bytes a pattern, and it shares documents and variables.
+// A value, immutable; any thread. It shares its documents and variables.
 class PolicySet {
  public:
   PolicySet() = default;  // nothing is allowed
@@ -81,7 +81,8 @@ class PolicySet {
                            std::shared_ptr<const Variables> variables = nullptr);
 
   // A Deny that matches decides; otherwise an Allow that matches; otherwise it is denied. For
-  // documents without principals. Does not allocate; some 100 ns for ten statements.
+  // documents without principals. Does not allocate; 140 ns for ten statements at -O3, which
+  // policy_set_test.cc prints.
   [[nodiscard]] Verdict check(const Request& request) const;
   // The same for the policies of a resource.
   [[nodiscard]] Grant grant(const Request& request) const;

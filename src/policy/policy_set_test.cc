@@ -123,12 +123,15 @@ TEST_CASE("speed of a check of ten statements") {
 TEST_CASE("what was read is known") {
   Variables variables;
   variables.set("iot:Connection.Thing.Attributes[site]", "hq");
-  const PolicySet set = PolicySet::compile({source(R"({"Effect":"Allow","Action":"iot:Publish",
-        "Resource":["arn:aws:iot:*:*:topic/${iot:Connection.Thing.Attributes[site]}",
-                    "arn:aws:iot:*:*:topic/${iot:ClientId}"],
-        "Condition":{"Bool":{"iot:Connection.Thing.IsAttached":"true"}}},
-        {"Effect":"Deny","Action":"iot:Publish","Resource":"arn:aws:iot:*:*:topic/${iot:ClientId}"})")},
-                                           std::make_shared<const Variables>(variables));
+  const std::string text = R"(
+      {"Effect":"Allow","Action":"iot:Publish",
+       "Resource":["arn:aws:iot:*:*:topic/${iot:Connection.Thing.Attributes[site]}",
+                   "arn:aws:iot:*:*:topic/${iot:ClientId}"],
+       "Condition":{"Bool":{"iot:Connection.Thing.IsAttached":"true"}}},
+      {"Effect":"Deny","Action":"iot:Publish",
+       "Resource":"arn:aws:iot:*:*:topic/${iot:ClientId}"})";
+  const PolicySet set =
+      PolicySet::compile({source(text)}, std::make_shared<const Variables>(variables));
   CHECK(set.keys() == std::vector<std::string>{"iot:ClientId",
                                                "iot:Connection.Thing.Attributes[site]",
                                                "iot:Connection.Thing.IsAttached"});
