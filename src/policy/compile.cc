@@ -53,18 +53,17 @@ class Compiler {
     rule.not_principal = statement.principals.negated;
     set_.folds_ = set_.folds_ || rule.folds;
 
-    rule_slots_.clear();
+    rule.slots.begin = count(set_.rule_slots_);
     rule.actions = add_patterns(rule, statement.actions.patterns, action_syntax, rule.folds);
+    // An Allow of NotResource must know what it spares.
+    needs_values_ = rule.strict || (rule.effect == Effect::allow && rule.not_resource);
     rule.resources =
         add_patterns(rule, statement.resources.patterns, document.resource_syntax(), false);
     rule.principals.begin = count(set_.principals_);
     for (const PrincipalName& name : statement.principals.names) set_.principals_.push_back(name);
     rule.principals.end = count(set_.principals_);
+    needs_values_ = rule.strict;
     add_tests(rule, document, statement.conditions);
-    rule.slots.begin = count(set_.rule_slots_);
-    if (rule.strict) {
-      set_.rule_slots_.insert(set_.rule_slots_.end(), rule_slots_.begin(), rule_slots_.end());
-    }
     rule.slots.end = count(set_.rule_slots_);
     set_.rules_.push_back(rule);
   }
@@ -102,9 +101,10 @@ class Compiler {
   void add_variable(Rule& rule, const Part& part) {
     const std::uint32_t key = add_key(part.text);
     if (set_.keys_[key].origin != Origin::constant) {
-      rule_slots_.push_back(count(set_.slots_));
+      const std::uint32_t slot = count(set_.slots_);
       set_.slots_.push_back({key, part.fallback.has_value(), part.fallback.value_or("")});
-      set_.patterns_.add_variable(rule_slots_.back());
+      set_.patterns_.add_variable(slot);
+      if (needs_values_) set_.rule_slots_.push_back(slot);
       return;
     }
     const auto& values = set_.keys_[key].constants;
@@ -116,6 +116,7 @@ class Compiler {
       set_.patterns_.add_text(*part.fallback);
     } else {
       set_.patterns_.add_nothing();
+      if (needs_values_) rule.unresolved = true;
     }
   }
 
@@ -199,8 +200,8 @@ class Compiler {
   static constexpr Syntax action_syntax{.variables = false, .fallbacks = false, .wildcards = true};
 
   PolicySet set_;
-  std::uint32_t patterns_ = 0;             // how many there are
-  std::vector<std::uint32_t> rule_slots_;  // of the rule that is added
+  std::uint32_t patterns_ = 0;  // how many there are
+  bool needs_values_ = false;   // the variables of the texts that are added, or the rule is void
 };
 
 PolicySet PolicySet::compile(std::vector<Source> sources,

@@ -54,6 +54,7 @@ class Explainer {
     out.sid = statement.sid;
     out.effect = statement.effect;
     out.variables = variables(rule, *source.document, statement);
+    out.grant = set_.names(rule, request_.principal);
     const bool too_long = request_.action.size() > limits::policy_action_bytes_max;
     const std::string action = rule.folds ? lowered(request_.action) : std::string(request_.action);
     out.miss = too_long ? Miss::action : set_.miss(rule, action, lookup_);
@@ -155,14 +156,14 @@ namespace {
 std::string reason(const Explanation& explanation, const Groups& groups, const Request& request) {
   const auto decisive = [&](Effect effect, auto wanted) -> const ExplainedStatement* {
     const auto found = std::ranges::find_if(explanation.statements, [&](const auto& statement) {
-      return statement.effect == effect && statement.miss == Miss::none && wanted(statement.group);
+      return statement.effect == effect && statement.miss == Miss::none && wanted(statement);
     });
     return found == explanation.statements.end() ? nullptr : &*found;
   };
   const auto in = [](std::string_view name) {
-    return [name](const std::string& group) { return group == name; };
+    return [name](const ExplainedStatement& statement) { return statement.group == name; };
   };
-  const auto any = [](const std::string&) { return true; };
+  const auto any = [](const ExplainedStatement&) { return true; };
   if (explanation.verdict == Verdict::explicit_deny) {
     return "denied by " + title(*decisive(Effect::deny, any));
   }
@@ -171,7 +172,9 @@ std::string reason(const Explanation& explanation, const Groups& groups, const R
   if (explanation.verdict == Verdict::allowed) {
     const Grant grant = groups.resource ? groups.resource->grant(request) : Grant::none;
     const bool by_resource = grant == Grant::direct || grant == Grant::role;
-    return "allowed by " + title(by_resource || identity == nullptr ? *resource : *identity);
+    const ExplainedStatement* named = decisive(
+        Effect::allow, [&](const auto& each) { return each.grant == grant && by_resource; });
+    return "allowed by " + title(named != nullptr ? *named : *identity);
   }
   if (groups.trust && resource == nullptr) return "no statement of the trust policy allows it";
   const bool granted =

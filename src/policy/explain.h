@@ -21,8 +21,9 @@ struct ExplainedStatement {
   int number = 0;      // of the statement in its document, from 1
   std::string sid;
   Effect effect = Effect::deny;
-  Miss miss = Miss::none;  // none: it matches
-  std::string why;         // of a miss: a sentence that names what did not match
+  Miss miss = Miss::none;     // none: it matches
+  Grant grant = Grant::none;  // of a resource's policy: how it names who asks
+  std::string why;            // of a miss: a sentence that names what did not match
   std::vector<ExplainedVariable> variables;
 };
 

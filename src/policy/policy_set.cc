@@ -104,11 +104,9 @@ Miss PolicySet::miss(const Rule& rule, std::string_view action, const Lookup& lo
   // The order is that of an explanation, and the cheap first.
   if (any_matches(rule.actions, action, lookup) == rule.not_action) return Miss::action;
   if (rule.unresolved) return Miss::variable;
-  if (rule.strict) {
-    for (std::uint32_t i = rule.slots.begin; i < rule.slots.end; ++i) {
-      const auto value = lookup.text(rule_slots_[i]);
-      if (!value || !is_plain(*value)) return Miss::variable;
-    }
+  for (std::uint32_t i = rule.slots.begin; i < rule.slots.end; ++i) {
+    const auto value = lookup.text(rule_slots_[i]);
+    if (!value || (rule.strict && !is_plain(*value))) return Miss::variable;
   }
   if (any_matches(rule.resources, lookup.request().resource, lookup) == rule.not_resource) {
     return Miss::resource;

@@ -71,7 +71,8 @@ struct Source {
 // that may be put in if there is exactly one and it holds none of `* $ + ? #`. A statement with a
 // variable that has none: an Allow does not match; a Deny takes such a value as plain text, and a
 // missing one as equal to nothing. So neither widens what is allowed. In IAM policies values are
-// always put in as plain text, and a missing one is equal to nothing.
+// always put in as plain text, and a missing one is equal to nothing; only an Allow with
+// NotResource does not match then, as it would allow what it is to spare.
 //
 // A value, immutable; any thread. It shares its documents and variables.
 class PolicySet {
@@ -125,12 +126,12 @@ class PolicySet {
     Effect effect = Effect::deny;
     bool folds = false;       // actions in lower case
     bool strict = false;      // an Allow of IoT
-    bool unresolved = false;  // strict, and a variable has no value that may be put in
+    bool unresolved = false;  // a variable that must have a value has none to put in
     bool never = false;       // a condition that is settled does not hold
     bool not_action = false, not_principal = false, not_resource = false;
     Range actions, resources;  // patterns
     Range principals;
-    Range slots;                   // strict: these must have a value
+    Range slots;                   // of variables that must have a value
     Range tests;                   // all; first those that depend on the request
     std::uint32_t open_tests = 0;  // their end
     std::uint32_t source = 0, statement = 0;
