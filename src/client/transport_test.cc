@@ -139,6 +139,7 @@ struct World {
   }
   // Connects, and returns what the client is told.
   std::string connect(Endpoint endpoint) {
+    client.disconnect();  // its stream is the transport's
     transport = std::make_unique<Transport>(*client_loop, random, std::move(endpoint));
     return again();
   }
