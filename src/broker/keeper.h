@@ -185,7 +185,7 @@ class Keeper {
 
   [[nodiscard]] std::size_t sessions() const { return by_client_.size(); }
   [[nodiscard]] std::uint64_t away() const { return away_; }  // of them, without a connection
-  [[nodiscard]] std::uint64_t queued() const;  // messages, of sessions and groups
+  [[nodiscard]] std::uint64_t queued() const;                 // messages, of sessions and groups
   [[nodiscard]] std::size_t share_members() const;
   [[nodiscard]] std::size_t groups() const { return by_share_.size(); }
   [[nodiscard]] ShardId owner_of(partition::SlotId slot) const {
