@@ -222,6 +222,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void finish_shared(std::uint16_t packet_id);
   void note_live(std::string_view topic);
   void next_replay();
+  void find_status(Replay& replay);
   void ask_keepers(Replay& replay);
   void send_replay();
   bool replay_one(const Replay& replay, const RetainedPage::Entry& entry);

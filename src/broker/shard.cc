@@ -60,6 +60,7 @@ void Shard::bring_members(std::span<const std::unique_ptr<Shard>> shards) {
 // What the sessions and share groups of this shard's keeper want, in the same way.
 void Shard::introduce(std::span<const std::unique_ptr<Shard>> shards) {
   const auto tell = [&](std::string_view filter, int owner_id) {
+    note_status_filter(filter, true);
     const bool wildcard = topic::has_wildcard(filter);
     const auto owner = static_cast<topic::OwnerId>(owner_id);
     for (const auto& shard : shards) {
@@ -225,6 +226,7 @@ Counters Shard::sample() {
   counters_.set(Count::subscriptions, index_.subscriptions() - keeper_.groups());
   counters_.set(Count::filters, index_.filters());
   counters_.set(Count::sessions, keeper_.sessions());
+  counters_.set(Count::sessions_away, keeper_.away());
   counters_.set(Count::queued, keeper_.queued());
   counters_.set(Count::share_members, keeper_.share_members());
   counters_.set(Count::turns, stats.turns);

@@ -26,6 +26,7 @@
 #include "broker/profile.h"
 #include "broker/retained.h"
 #include "broker/routes.h"
+#include "broker/status_topics.h"
 #include "partition/syncer.h"
 #include "runtime/loop.h"
 #include "runtime/pool.h"
@@ -85,6 +86,10 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
 
   // Publishes from inside the server (wills; later rules, shadows, HTTP).
   void publish(const message::Message& message) override;
+  // What new subscriptions get under `$SYS` from now on, as if it were retained; null: nothing.
+  void show(std::shared_ptr<const StatusTopics> topics) { status_ = std::move(topics); }
+  // Filters under `$SYS` that somebody here wants. 0 on all shards: nobody takes what is published.
+  [[nodiscard]] int status_filters() const { return status_filters_; }
   // Tells every client that the server stops. drained() is true when their output is taken.
   void shut_down();
   [[nodiscard]] bool drained() const;
@@ -217,6 +222,10 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   bool is_subscribed(Connection& connection, std::string_view filter);
   void unsubscribe_all(Connection& connection);
   std::uint64_t interest_changed(std::string_view filter, bool wanted, bool kept);
+  // A filter came or went for the connections here, or for the keeper's sessions.
+  void note_status_filter(std::string_view filter, bool wanted) {
+    if (filter.starts_with(status_prefix)) status_filters_ += wanted ? 1 : -1;
+  }
   // Answers a SUBSCRIBE when every shard has taken the interest, and every share group its member;
   // then what is retained is replayed.
   void suback(Connection& connection, Replay replay, std::vector<ShareJoin> joins = {});
@@ -260,6 +269,8 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   topic::InterestDirectory interest_;
   Routes routes_;
   std::uint64_t generation_ = 1;  // of index_ and interest_ together
+  std::shared_ptr<const StatusTopics> status_;
+  int status_filters_ = 0;
   Encoder encoder_;
   std::uint64_t next_message_id_;
   std::uint64_t next_request_ = 1;

@@ -187,6 +187,7 @@ void Shard::unsubscribe_all(Connection& connection) {
 // ---- interest
 
 std::uint64_t Shard::interest_changed(std::string_view filter, bool wanted, bool kept) {
+  note_status_filter(filter, wanted);
   if (outboxes_.size() == 1) return 0;
   InterestChange change{interest_sent_ + 1, wanted, kept, false, 0, {}};
   if (topic::has_wildcard(filter)) {
