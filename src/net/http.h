@@ -55,6 +55,17 @@ class HttpServer {
   void stop();
   [[nodiscard]] std::size_t connections() const;
 
+  // What it refused or gave up by itself: no handler was asked, or had finished.
+  struct Stats {
+    std::uint64_t too_many = 0;        // connections beyond connections_max
+    std::uint64_t malformed = 0;       // 400, 501, 505: not HTTP, or not as it should be
+    std::uint64_t head_too_large = 0;  // 431
+    std::uint64_t body_too_large = 0;  // 413
+    std::uint64_t idle = 0;            // nothing came in time, or nothing was taken
+    std::uint64_t slow_reader = 0;     // too much of a streamed answer was not taken
+  };
+  [[nodiscard]] const Stats& stats() const;
+
   struct State;  // http_connection.h
 
  private:

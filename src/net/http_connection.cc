@@ -57,11 +57,12 @@ void HttpConnection::arm() {
 void HttpConnection::on_timer() {
   if (stream_->pending() > 0) {
     if (output_ - stream_->pending() > sent_mark_) return arm();
-    return remove(Told::yes);
+  } else if (open_ && !(reads_body() && body_bytes_ - body_mark_ < body_progress)) {
+    return arm();
   }
-  if (!open_ || (reads_body() && body_bytes_ - body_mark_ < body_progress))
-    return remove(Told::yes);
-  arm();
+  // One that has asked for something and waits for no more just goes.
+  if (requests_ == 0 || open_ || !in_.empty() || stream_->pending() > 0) ++server_.stats.idle;
+  remove(Told::yes);
 }
 
 bool HttpConnection::behind() const { return stream_->pending() > unsent_bytes_max; }
@@ -129,6 +130,8 @@ HttpParser::Event HttpConnection::next_event() {
 }
 
 void HttpConnection::refuse(int status, std::string_view why) {
+  HttpServer::Stats& stats = server_.stats;
+  ++(status == 413 ? stats.body_too_large : status == 431 ? stats.head_too_large : stats.malformed);
   if (!began_) {
     keep_alive_ = false;
     const Response response = plain_answer(status, why);
@@ -306,7 +309,9 @@ void HttpConnection::write(ByteView bytes) {
   stream_->output().append(bytes);
   if (framing_ == Framing::chunks) stream_->output().append("\r\n");
   note_output(before);
-  if (stream_->pending() > unsent_bytes_hard) remove(Told::yes);
+  if (stream_->pending() <= unsent_bytes_hard) return;
+  ++server_.stats.slow_reader;
+  remove(Told::yes);
 }
 
 void HttpConnection::finish() {

@@ -27,6 +27,7 @@ struct HttpServer::State {
   std::unique_ptr<runtime::Listener> listener;
   std::map<std::uint64_t, std::unique_ptr<HttpConnection>> connections;
   std::uint64_t next_number = 1;
+  Stats stats;
   // Answers that come late find out through it that the server is gone.
   std::shared_ptr<State*> alive = std::make_shared<State*>(this);
 };

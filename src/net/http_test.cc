@@ -249,20 +249,27 @@ TEST_CASE("bodies, HEAD, HTTP/1.0") {
   CHECK(client->closed_by_server());
 }
 
-TEST_CASE("what is wrong or too large is refused with its status, and closed") {
+TEST_CASE("what is wrong or too large is refused with its status, closed, and counted") {
+  using Stats = HttpServer::Stats;
   const std::string long_head(20'000, 'x');
-  const std::pair<std::string, std::string> refused[] = {
-      {"\x16\x03\x01\x02\r\n\r\n", "HTTP/1.1 400 "},
-      {"GET / HTTP/9\r\n\r\n", "HTTP/1.1 400 "},
-      {"GET / HTTP/1.1\r\nHost: x\r\nX: " + long_head + "\r\n\r\n", "HTTP/1.1 431 "},
-      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", "HTTP/1.1 413 "},
+  const struct {
+    std::string request, status;
+    std::uint64_t Stats::*counted;
+  } refused[] = {
+      {"\x16\x03\x01\x02\r\n\r\n", "HTTP/1.1 400 ", &Stats::malformed},
+      {"GET / HTTP/9\r\n\r\n", "HTTP/1.1 400 ", &Stats::malformed},
+      {"GET / HTTP/1.1\r\nHost: x\r\nX: " + long_head + "\r\n\r\n", "HTTP/1.1 431 ",
+       &Stats::head_too_large},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", "HTTP/1.1 413 ",
+       &Stats::body_too_large},
   };
-  for (const auto& [request, status] : refused) {
+  for (const auto& [request, status, counted] : refused) {
     Fixture fixture;
     const auto client = fixture.connect();
     CHECK(fixture.exchange(*client, request).starts_with(status));
     CHECK(client->closed_by_server());
     CHECK(fixture.requests.empty());
+    CHECK(fixture.server.stats().*counted == 1);
   }
 }
 
@@ -275,6 +282,12 @@ TEST_CASE("a connection that trickles or idles is closed; their number is bounde
   CHECK_FALSE(slow->closed_by_server());
   fixture.network.advance(std::chrono::seconds(11));
   CHECK(slow->closed_by_server());
+  CHECK(fixture.server.stats().idle == 1);
+  const auto done = fixture.connect();
+  fixture.exchange(*done, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  fixture.network.advance(std::chrono::seconds(31));
+  CHECK(done->closed_by_server());
+  CHECK(fixture.server.stats().idle == 1);  // it has been answered
 
   std::vector<std::unique_ptr<runtime::SimClient>> many;
   for (int i = 0; i < 300; ++i) many.push_back(fixture.connect());
@@ -282,6 +295,7 @@ TEST_CASE("a connection that trickles or idles is closed; their number is bounde
   const auto closed = std::count_if(many.begin(), many.end(),
                                     [](const auto& client) { return client->closed_by_server(); });
   CHECK(closed == 300 - 256);
+  CHECK(fixture.server.stats().too_many == 300 - 256);
 }
 
 }  // namespace

@@ -24,6 +24,12 @@ class Syncer {
   // The loop with this number (from 0, below 64) waits for what it has applied so far. Any thread;
   // cheap when a sync is due already.
   virtual void request(int loop) = 0;
+
+  // Successful syncs and the time they took. Any thread. None where what is applied is durable.
+  struct Stats {
+    std::uint64_t syncs = 0, total_ns = 0, max_ns = 0;
+  };
+  [[nodiscard]] virtual Stats stats() const { return {}; }
 };
 
 // ThreadSyncer: one thread that syncs on request, and then wakes the loops that asked: they look at
@@ -45,12 +51,7 @@ class ThreadSyncer final : public Syncer {
   // Syncs once more if something is applied and not durable, and joins the thread. Idempotent.
   void stop();
   void request(int loop) override;
-
-  // Successful syncs and the time they took.
-  struct Stats {
-    std::uint64_t syncs = 0, total_ns = 0, max_ns = 0;
-  };
-  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] Stats stats() const override;
 
  private:
   void run();

@@ -28,6 +28,7 @@ struct AdminView {
   const std::vector<std::unique_ptr<runtime::Loop>>& loops;  // by shard
   const std::vector<std::unique_ptr<broker::Shard>>& shards;
   const std::vector<std::unique_ptr<Front>>& fronts;  // the same
+  const partition::Syncer& syncer;
 };
 
 // Admin: asks the shards' loops by post(), a page at a time, so that nothing stands still for it.

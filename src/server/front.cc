@@ -169,7 +169,7 @@ void Front::retire(Arrival& arrival) {
 // ---- HTTP
 
 void Front::serve(const net::Request& request, const net::Exchange& exchange) {
-  add(Count::http_requests);
+  ++requests_;
   if (const auto refusal = net::refuse_host(request, settings_.hosts)) {
     add(Count::http_refused_host);
     return exchange.respond(*refusal);
@@ -177,11 +177,13 @@ void Front::serve(const net::Request& request, const net::Exchange& exchange) {
   if (request.path() == websocket_path) return open_websocket(request, exchange);
   if (request.path() == root_path) {
     if (request.method != "GET" && request.method != "HEAD") {
+      add(Count::http_refused_method);
       return exchange.respond({405, {{"Allow", "GET, HEAD"}}, "only GET, HEAD\n"});
     }
     return exchange.respond(
         {200, {{"Content-Type", "application/x-pem-file"}}, settings_.root_pem});
   }
+  add(Count::http_refused_path);
   exchange.respond(net::plain_answer(404, "here is nothing but /mqtt and /_gnomon/root-ca.pem"));
 }
 
@@ -193,7 +195,7 @@ void Front::open_websocket(const net::Request& request, const net::Exchange& exc
   }
   auto taken = exchange.take_over(answer);
   if (!taken.stream) return;
-  add(Count::websockets);
+  ++websockets_;
   static Nobody nobody;
   shard_.load_counter().fetch_add(1, std::memory_order_relaxed);
   shard_.adopt(net::open_websocket(std::move(taken.stream), taken.unread.view(), nobody), {});
@@ -208,17 +210,23 @@ metrics::Sample Front::sample() const {
       "Connections closed before MQTT or HTTP was spoken on them, by reason.";
   static constexpr const char* handshakes = "TLS handshakes, by result.";
   static constexpr const char* requests =
-      "HTTP requests refused, by reason: an unknown host; one for a WebSocket that is none, or "
-      "from "
-      "a foreign page.";
+      "HTTP requests refused and connections ended for them, by reason (docs/metrics.md).";
   static constexpr std::array rows{
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"limit\"", refused},
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"timeout\"", refused},
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"proxy_header\"", refused},
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"untrusted_proxy\"", refused},
-      Row{"gnomon_http_requests_total", Kind::counter, "", "Requests on the HTTP listeners."},
       Row{"gnomon_http_refused_total", Kind::counter, "reason=\"host\"", requests},
       Row{"gnomon_http_refused_total", Kind::counter, "reason=\"websocket\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"path\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"method\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"limit\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"malformed\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"head_too_large\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"body_too_large\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"timeout\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"slow_reader\"", requests},
+      Row{"gnomon_http_requests_total", Kind::counter, "", "Requests on the HTTP listeners."},
       Row{"gnomon_websockets_total", Kind::counter, "", "Requests that became a WebSocket."},
       Row{"gnomon_arrivals", Kind::gauge, "", "Connections whose protocol is not known yet."},
       Row{"gnomon_http_connections", Kind::gauge, "", "Connections on which HTTP is spoken."},
@@ -229,6 +237,10 @@ metrics::Sample Front::sample() const {
           "Steps of handshakes that waited for a later turn of their loop."},
   };
   std::vector<std::uint64_t> values(counts_.begin(), counts_.end());
+  const net::HttpServer::Stats& http = http_.stats();
+  values.insert(values.end(),
+                {http.too_many, http.malformed, http.head_too_large, http.body_too_large, http.idle,
+                 http.slow_reader, requests_, websockets_});
   values.push_back(arrivals_.size());
   values.push_back(http_.connections());
   const net::TlsLayer::Stats stats = tls_ ? tls_->stats() : net::TlsLayer::Stats{};

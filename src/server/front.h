@@ -59,10 +59,10 @@ class Front {
     refused_timeout,
     refused_proxy,
     refused_untrusted,
-    http_requests,
     http_refused_host,
     http_refused_websocket,
-    websockets,
+    http_refused_path,
+    http_refused_method,
     count_
   };
   void add(Count count) { ++counts_[static_cast<std::size_t>(count)]; }
@@ -80,6 +80,7 @@ class Front {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   bool stopping_ = false;
   std::array<std::uint64_t, static_cast<std::size_t>(Count::count_)> counts_{};
+  std::uint64_t requests_ = 0, websockets_ = 0;
   LogLimiter log_limiter_{2};
   net::HttpServer http_;
 };

@@ -273,7 +273,8 @@ Result<void> Server::State::start() {
   if (!run) return run.error();
   make_shards(*run);  // its loops look at the clock, so not before
   if (auto made = make_fronts(); !made) return made;
-  admin = std::make_unique<Admin>(AdminView{config, ports, *control, loops, shards, fronts});
+  admin =
+      std::make_unique<Admin>(AdminView{config, ports, *control, loops, shards, fronts, *syncer});
   if (auto listened = listen(); !listened) return listened;
   clock_record =
       std::make_unique<ClockRecord>(ports.wall, ports.store, *syncer, *control, ports.on_broken);

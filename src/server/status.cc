@@ -32,17 +32,21 @@ metrics::Table rows() {
        "1 while a jump forward is not believed, and what it makes due is held."},
       {"gnomon_clock_unset", Kind::gauge, "",
        "1 while the wall clock shows a time that cannot be, and is not looked at."},
+      {"gnomon_syncs_total", Kind::counter, "", "Times the store was made durable."},
+      {"gnomon_sync_seconds_total", Kind::counter, "", "Time that took, in seconds.", 1e-9},
+      {"gnomon_sync_seconds_max", Kind::gauge, "", "The longest of them, in seconds.", 1e-9},
   });
   return table;
 }
 
 }  // namespace
 
-metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock) {
+metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock,
+                       const partition::Syncer::Stats& syncs) {
   const bool memory = config.durability == Durability::memory;
   return {rows(),
           {1, memory ? 0U : 1U, memory ? 1U : 0U, clock.forward, clock.back, clock.doubts ? 1U : 0U,
-           clock.unset ? 1U : 0U}};
+           clock.unset ? 1U : 0U, syncs.syncs, syncs.total_ns, syncs.max_ns}};
 }
 
 }  // namespace gnomon::server

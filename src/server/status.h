@@ -3,11 +3,13 @@
 
 #include "base/wall_guard.h"
 #include "metrics/metrics.h"
+#include "partition/syncer.h"
 #include "server/config.h"
 
 namespace gnomon::server {
 
-// The version, what an acknowledgement is worth, and what the wall clock has done.
-[[nodiscard]] metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock);
+// The version, what an acknowledgement is worth and costs, and what the wall clock has done.
+[[nodiscard]] metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock,
+                                     const partition::Syncer::Stats& syncs);
 
 }  // namespace gnomon::server
