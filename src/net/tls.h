@@ -1,11 +1,13 @@
 // TLS 1.2 and 1.3 over streams, both roles. OpenSSL stays in tls*.cc.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -54,6 +56,16 @@ class TlsConfig {
   std::unique_ptr<State> state_;
 };
 
+// Why a client's handshake came to nothing.
+enum class TlsFault : std::uint8_t {
+  not_tls,       // it speaks something else
+  no_agreement,  // on a version, a cipher suite, a signature or a protocol (ALPN)
+  by_client,     // an alert: it does not trust the server's certificate, say
+  gone,          // it closed, or broke off, half-way
+  other,         // a damaged message
+  count_
+};
+
 // TlsLayer: the encrypted streams of one loop. Handshakes are bounded in each turn, so that a storm
 // of them does not stop the connections that are there.
 // Owner: the loop's thread; outlives its streams.
@@ -87,8 +99,13 @@ class TlsLayer {
                              std::shared_ptr<Session> session = nullptr, Refused refused = {});
   static std::shared_ptr<Session> make_session();
 
+  // Called with each handshake of a client that came to nothing, before its handler hears of it.
+  using Failed = std::function<void(const runtime::Peer&, TlsFault, std::string_view why)>;
+  void on_failed(Failed failed) { failed_ = std::move(failed); }
+
   struct Stats {
-    std::uint64_t handshakes = 0, resumed = 0, failed = 0, put_off = 0;
+    std::uint64_t handshakes = 0, resumed = 0, put_off = 0;
+    std::array<std::uint64_t, static_cast<std::size_t>(TlsFault::count_)> failed{};  // of clients
   };
   [[nodiscard]] const Stats& stats() const { return stats_; }
 
@@ -107,6 +124,7 @@ class TlsLayer {
   int handshakes_ = 0;  // steps in this turn
   bool posted_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Failed failed_;
   Stats stats_;
 };
 

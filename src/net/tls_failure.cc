@@ -66,4 +66,30 @@ Error tls_failure(SSL* ssl) {
   return {Code::unavailable, "TLS failed: " + text};
 }
 
+std::pair<TlsFault, std::string> handshake_fault() {
+  const unsigned long code = ERR_peek_error();
+  const char* words = ERR_reason_error_string(code);
+  std::string text = words == nullptr ? "the connection broke" : words;
+  ERR_clear_error();
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL) return {TlsFault::other, std::move(text)};
+  switch (const int reason = ERR_GET_REASON(code)) {
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST:
+    case SSL_R_WRONG_VERSION_NUMBER:  // of a record: what came is none
+      return {TlsFault::not_tls, "what came is not TLS (" + text + ")"};
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+    case SSL_R_INAPPROPRIATE_FALLBACK:
+      return {TlsFault::no_agreement, std::move(text)};
+    default:
+      // RFC 8446 §6.2: what the client has sent before it closed.
+      if (reason > SSL_AD_REASON_OFFSET) return {TlsFault::by_client, "the client says: " + text};
+      return {TlsFault::other, std::move(text)};
+  }
+}
+
 }  // namespace gnomon::net

@@ -167,6 +167,7 @@ void TlsStream::on_ended(runtime::Ended why) {
   const bool spoke = ssl_ && SSL_in_before(ssl_.get()) == 0;
   if (refused_ && !security_ && spoke)
     return fail({Code::unavailable, "the server closed the connection during the TLS handshake"});
+  if (!is_client_ && !security_) note_fault(TlsFault::gone, "closed during the handshake");
   end(why);
 }
 
@@ -209,9 +210,19 @@ bool TlsStream::shake_hands() {
     return ssl_ != nullptr;
   }
   if (SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_READ) return true;
-  ++layer_.stats_.failed;
-  fail(tls_failure(ssl_.get()));
+  if (is_client_) {
+    fail(tls_failure(ssl_.get()));
+  } else {
+    const auto [fault, why] = handshake_fault();
+    note_fault(fault, why);
+    end(runtime::Ended::error);
+  }
   return false;
+}
+
+void TlsStream::note_fault(TlsFault fault, std::string_view why) {
+  ++layer_.stats_.failed[static_cast<std::size_t>(fault)];
+  if (layer_.failed_) layer_.failed_(peer_, fault, why);
 }
 
 void TlsStream::established() {

@@ -47,6 +47,8 @@ void use_session(ssl_st* ssl, TlsLayer::Session* session);
 int keep_session(ssl_st* ssl, ssl_session_st* session);
 // Why OpenSSL has just failed on this connection, and no more errors in its queue.
 Error tls_failure(ssl_st* ssl);
+// The same of a client's handshake, as a server sees it.
+std::pair<TlsFault, std::string> handshake_fault();
 
 // OpenSSL reads what the stream below has brought where it lies, and writes into that stream's
 // output: there are no buffers between. What the user appends is encrypted at the end of the turn,
@@ -96,6 +98,7 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   void read_plain();
   void encrypt(std::size_t below_max);
   void fail(const Error& error);
+  void note_fault(TlsFault fault, std::string_view why);
   void end(runtime::Ended why);
   static int bio_read(bio_st* bio, char* to, int size);
   static int bio_write(bio_st* bio, const char* from, int size);

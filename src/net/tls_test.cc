@@ -127,6 +127,11 @@ struct World {
     return end;
   }
 
+  // Handshakes that the server has seen fail so.
+  [[nodiscard]] std::uint64_t failed(TlsFault fault) const {
+    return layer->stats().failed[static_cast<std::size_t>(fault)];
+  }
+
   bool echo = true, close_at_bytes = false;
   runtime::SimNetwork network;
   std::unique_ptr<runtime::Loop> loop, client_loop;
@@ -210,6 +215,7 @@ TEST_CASE("ALPN: the server's dearest; only others: refused; none: nothing is ch
   CHECK(protocol({"mqtt", "x-amzn-mqtt-ca"}) == "x-amzn-mqtt-ca");
   CHECK(protocol({"h2", "mqtt"}) == "mqtt");
   CHECK(protocol({"h2", "http/1.1"}) == "refused");
+  CHECK(world.failed(TlsFault::no_agreement) == 1);
   CHECK(protocol({}).empty());
 }
 
@@ -251,6 +257,7 @@ TEST_CASE("a server that is another one is not talked to") {
       world.make_client({.authorities = other, .certificates = {}, .key = {}, .protocols = {}}));
   world.network.run();
   CHECK(wrong_authority.ended);
+  CHECK(world.failed(TlsFault::by_client) == 2);
   End& anybody = world.connect(
       world.make_client(
           {.authorities = {}, .certificates = {}, .key = {}, .protocols = {}, .verify = false}),
@@ -261,6 +268,11 @@ TEST_CASE("a server that is another one is not talked to") {
 
 TEST_CASE("what is not TLS ends, and says so only to its own user") {
   World world;
+  std::uint64_t told = 0;
+  world.layer->on_failed([&](const runtime::Peer&, TlsFault, std::string_view why) {
+    CHECK_FALSE(why.empty());
+    ++told;
+  });
   SeededRandom random(1);
   for (int i = 0; i < 200; ++i) {
     const auto link = world.network.connect(world.listener->address());
@@ -277,6 +289,11 @@ TEST_CASE("what is not TLS ends, and says so only to its own user") {
     CHECK_FALSE(end->connected);
     CHECK(end->got.empty());
   }
+  CHECK(world.failed(TlsFault::not_tls) > 60);
+  CHECK(world.failed(TlsFault::gone) > 20);
+  std::uint64_t failed = 0;
+  for (const std::uint64_t each : world.layer->stats().failed) failed += each;
+  CHECK(told == failed);
   End& good = world.connect(world.make_client());
   good.say("still there");
   world.network.run();

@@ -116,7 +116,13 @@ Front::Front(runtime::Loop& loop, broker::Shard& shard, const FrontSettings& set
               serve(request, exchange);
             },
             {.connections_max = limits::http_connections_max}) {
-  if (tls) tls_ = std::make_unique<net::TlsLayer>(loop_, std::move(tls));
+  if (!tls) return;
+  tls_ = std::make_unique<net::TlsLayer>(loop_, std::move(tls));
+  // Who only looks whether somebody is here is not worth a line.
+  tls_->on_failed([this](const runtime::Peer& peer, net::TlsFault fault, std::string_view why) {
+    if (fault == net::TlsFault::gone || !log_limiter_.allow(loop_.now())) return;
+    log_info("tls_refused", {{"peer", peer.to_string()}, {"what", why}});
+  });
 }
 
 Front::~Front() { *alive_ = false; }
@@ -232,7 +238,11 @@ metrics::Sample Front::sample() const {
       Row{"gnomon_http_connections", Kind::gauge, "", "Connections on which HTTP is spoken."},
       Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"full\"", handshakes},
       Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"resumed\"", handshakes},
-      Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"failed\"", handshakes},
+      Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"not_tls\"", handshakes},
+      Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"no_agreement\"", handshakes},
+      Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"by_client\"", handshakes},
+      Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"gone\"", handshakes},
+      Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"damaged\"", handshakes},
       Row{"gnomon_tls_handshakes_put_off_total", Kind::counter, "",
           "Steps of handshakes that waited for a later turn of their loop."},
   };
@@ -244,8 +254,9 @@ metrics::Sample Front::sample() const {
   values.push_back(arrivals_.size());
   values.push_back(http_.connections());
   const net::TlsLayer::Stats stats = tls_ ? tls_->stats() : net::TlsLayer::Stats{};
-  values.insert(values.end(),
-                {stats.handshakes - stats.resumed, stats.resumed, stats.failed, stats.put_off});
+  values.insert(values.end(), {stats.handshakes - stats.resumed, stats.resumed});
+  values.insert(values.end(), stats.failed.begin(), stats.failed.end());
+  values.push_back(stats.put_off);
   return {rows, std::move(values)};
 }
 
