@@ -62,7 +62,9 @@ constexpr std::chrono::seconds will_grace{30};  // after a restart, for the clie
 constexpr int expiries_per_turn = 64;           // sessions and wills; AWS: –
 constexpr int filters_dropped_per_turn = 2048;  // of sessions that have ended; AWS: –
 
-// ---- one member of a share group
+// ---- a share group
+constexpr std::size_t share_members_max = 10'000;  // of one group; AWS: 100
+// Of one member:
 constexpr int share_window = 256;                    // given to it, not acknowledged; AWS: –
 constexpr std::size_t share_flight_bytes = 1 * MiB;  // the same; one message always; AWS: –
 

@@ -62,6 +62,8 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void open_session();
   // Every shard knows of new subscriptions: SUBACK, and what is retained for them.
   void replay(Replay replay);
+  // A share group has as many members as it may; the SUBACK follows.
+  void group_refused(const std::string& filter);
   void replayed(RetainedPage& page);
 
   // ---- from the home of its persistent session

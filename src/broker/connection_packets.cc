@@ -327,8 +327,12 @@ bool Connection::on_subscribe(const mqtt::Subscribe& subscribe) {
   ack.type = mqtt::PacketType::suback;
   ack.packet_id = subscribe.packet_id;
   for (const mqtt::SubscribeEntry& entry : subscribe.entries) {
+    const std::size_t joining = joins.size();
     const Reason reason = too_many ? Reason::quota_exceeded
                                    : subscribe_one(entry, subscribe.identifier, replay, joins);
+    if (joins.size() > joining) {
+      joins.back().entry = static_cast<std::uint16_t>(ack.reasons.size());
+    }
     if (reason >= Reason::unspecified_error) {
       shard_.counters_.add(count_of(reason));
       // 3.1 has no way to say no to one filter.
@@ -363,6 +367,13 @@ Reason Connection::join_group(const mqtt::SubscribeEntry& entry, std::uint32_t i
   const auto granted = static_cast<Reason>(join.options.qos);
   joins.push_back(std::move(join));
   return granted;
+}
+
+void Connection::group_refused(const std::string& filter) {
+  if (session_.shares) std::erase(session_.shares->filters, filter);
+  shard_.counters_.add(Count::subscribe_refused_quota);
+  if (machine_.version() != mqtt::Version::v31) return;
+  disconnect(Reason::quota_exceeded, "a filter is refused", Count::disconnects_refused);
 }
 
 Reason Connection::leave_group(std::string_view filter) {

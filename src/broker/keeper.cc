@@ -134,7 +134,7 @@ void Keeper::release(Outcome&& outcome) {
   } else if (auto* answer = std::get_if<Answer>(&outcome)) {
     host_.answer(answer->to, std::move(answer->change));
   } else if (auto* joined = std::get_if<Joined>(&outcome)) {
-    host_.answer(joined->to, joined->joined);
+    host_.answer(joined->to, std::move(joined->joined));
   } else if (const auto* given = std::get_if<Given>(&outcome)) {
     release(*given);
   } else {

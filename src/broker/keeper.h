@@ -140,6 +140,8 @@ class Keeper {
   void handle(RetainedRequest& request);
   // All groups of a Change have answered.
   void joined(ShardId to, Change change) { after(Answer{to, std::move(change)}); }
+  // Before it: the group of this entry did not take the session.
+  void refuse(Change& change, std::size_t index);
 
   // ---- messages
   // Names of share groups among the subscribers of an index.

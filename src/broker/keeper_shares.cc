@@ -101,6 +101,9 @@ void Keeper::adopt(const ShareJoin& join) {
 
 void Keeper::handle(const ShareJoin& join) {
   Group& group = group_of(join.filter);
+  if (group.share.members() >= profile_.share_members_max && !group.share.find(join.member)) {
+    return after(Joined{join.from, {join.answer, join.entry, join.filter}});
+  }
   Share::Member& member = group.share.join(join.member, join.options);
   if (join.online) {
     counters_.add(
@@ -109,7 +112,7 @@ void Keeper::handle(const ShareJoin& join) {
   }
   record(group);
   list(group);
-  if (join.answer != 0) after(Joined{join.from, {join.answer}});
+  if (join.answer != 0) after(Joined{join.from, {join.answer, join.entry, {}}});
   pump(group);
 }
 
@@ -185,6 +188,18 @@ void Keeper::change_share(Session& session, const Change& change, Change::Entry&
   }
   write(std::move(key), records::Subscription{entry.options}.write());
   joins.push_back(join_of(session, {entry.filter, entry.options}));
+  joins.back().entry = static_cast<std::uint16_t>(&entry - change.entries.data());
+}
+
+// A group did not take the session.
+void Keeper::refuse(Change& change, std::size_t index) {
+  Change::Entry& entry = change.entries[index];
+  entry.reason = Reason::quota_exceeded;
+  Session* session = find(change.session);
+  if (session == nullptr) return;
+  std::erase_if(session->shares,
+                [&](const SharedFilter& each) { return each.filter == entry.filter; });
+  erase(records::key(Table::subscription, session->slot, session->number, entry.filter));
 }
 
 // What a group gives to a session with QoS 1 stays the group's: if this connection is gone, the

@@ -8,6 +8,7 @@
 namespace gnomon::broker {
 namespace {
 
+using mqtt::Reason;
 using mqtt::Version;
 using testing::Broker;
 using testing::Client;
@@ -187,6 +188,40 @@ TEST_CASE("a window of one is shared by a session's queue and its groups, in tur
   CHECK(std::count_if(receipts.begin(), receipts.begin() + 8, is_group) > 2);
 }
 
+TEST_CASE("a group has as many members as the profile says, and says no to others") {
+  Profile profile;
+  profile.share_members_max = 2;
+  for (const bool persistent : {false, true}) {
+    Broker broker(3, 1, profile);
+    Client a(broker, "a"), b(broker, "b"), c(broker, "c"), old(broker, "old", Version::v31);
+    for (Client* each : {&a, &b, &c}) {
+      each->connect.clean_start = !persistent;
+      if (persistent) each->connect.session_expiry_seconds = hour;
+    }
+    for (Client* each : {&a, &b, &c, &old}) each->start();
+    settle(broker, a, b, c, old);
+    for (Client* each : {&a, &b, &a}) each->subscribe(group, 1);  // again: no further member
+    settle(broker, a, b);
+    CHECK(a.subacks == std::vector<Reason>{Reason::granted_qos1, Reason::granted_qos1});
+    c.subscribe(group, 1);
+    c.subscribe("$share/other/t/#", 1);
+    old.subscribe(group, 1);
+    settle(broker, c, old);
+    CHECK(c.subacks == std::vector<Reason>{Reason::quota_exceeded, Reason::granted_qos1});
+    CHECK(old.closed());  // MQTT 3.1 cannot be told
+    CHECK(broker.total(Count::subscribe_refused_quota) == 2);
+    CHECK(records(broker, records::Table::subscription) == (persistent ? 3 : 0));
+    // It is none: there is nothing to leave, and it may try again when there is room.
+    c.unsubscribe(group);
+    a.unsubscribe(group);
+    settle(broker, a, c);
+    CHECK(c.unsubacks == std::vector<Reason>{Reason::no_subscription_existed});
+    c.subscribe(group, 1);
+    settle(broker, c);
+    CHECK(c.subacks.back() == Reason::granted_qos1);
+  }
+}
+
 TEST_CASE("what is retained is not replayed, and published live it keeps the flag on request") {
   Broker broker(2);
   Party pub("pub");
@@ -260,8 +295,8 @@ TEST_CASE("a full group refuses its publisher, as a full session does") {
   broker.run();
   pub.poll();
   using mqtt::Reason;
-  CHECK(pub.pubacks == std::vector{Reason::success, Reason::success, Reason::success,
-                                   Reason::quota_exceeded, Reason::quota_exceeded});
+  CHECK(pub.pubacks == std::vector<Reason>{Reason::success, Reason::success, Reason::success,
+                                           Reason::quota_exceeded, Reason::quota_exceeded});
 }
 
 TEST_CASE("messages that expire in a group's queue are not delivered") {

@@ -233,10 +233,14 @@ struct ShareJoin {
   std::uint16_t receive_maximum = 65535;
   ShardId from = 0;          // gets ShareJoined
   std::uint64_t answer = 0;  // which names this; 0: it is not wanted
+  std::uint16_t entry = 0;   // of the SUBSCRIBE
 };
-// The group gets what is published from now on.
+// The group gets what is published from now on, and so does the member unless it was refused: the
+// group has as many as it may.
 struct ShareJoined {
   std::uint64_t answer = 0;
+  std::uint16_t entry = 0;
+  std::string refused;  // then its filter; else empty
 };
 struct ShareLeave {
   std::string filter;

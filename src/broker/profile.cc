@@ -16,6 +16,7 @@ Profile aws_profile() {
   aws.topic_bytes_max = 256;
   aws.topic_levels_max = 8;
   aws.share_name_bytes_max = 128;
+  aws.share_members_max = 100;
   aws.payload_bytes_max = 128 * KiB;
   aws.subscriptions_per_packet = 8;
   aws.subscriptions_per_session = 50;

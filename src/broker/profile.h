@@ -38,6 +38,7 @@ struct Profile {
   std::size_t topic_bytes_max = limits::topic_bytes_max;  // a filter's without `$share/NAME/`
   int topic_levels_max = limits::topic_levels_max;
   std::size_t share_name_bytes_max = limits::topic_bytes_max;
+  std::size_t share_members_max = limits::share_members_max;  // of one group
   std::size_t payload_bytes_max = limits::packet_bytes_max;
   int subscriptions_per_packet = limits::subscriptions_per_packet;
   std::size_t subscriptions_per_session = limits::subscriptions_per_session;

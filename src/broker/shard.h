@@ -300,6 +300,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
     std::size_t left;
     std::variant<WaitingSuback, WaitingAnswer> what;
   };
+  void refuse_member(WaitingSuback& waiting, const ShareJoined& joined);
   void send_joins(std::vector<ShareJoin> joins, std::variant<WaitingSuback, WaitingAnswer> what);
   std::unordered_map<std::uint64_t, Joining> joining_;
 

@@ -96,7 +96,7 @@ void Shard::give_back(const ConnectionRef& to, const Delivery& delivery) {
 }
 
 void Shard::answer(ShardId to, ShareJoined joined) {
-  waiting_.push_back({interest_sent_, WaitingJoined{to, joined}});
+  waiting_.push_back({interest_sent_, WaitingJoined{to, std::move(joined)}});
   release_waiting();
 }
 
@@ -116,8 +116,21 @@ void Shard::send_joins(std::vector<ShareJoin> joins,
   }
 }
 
+void Shard::refuse_member(WaitingSuback& waiting, const ShareJoined& joined) {
+  waiting.replay.ack.reasons[joined.entry] = mqtt::Reason::quota_exceeded;
+  Connection* connection = find(waiting.connection);
+  if (connection && connection->established()) connection->group_refused(joined.refused);
+}
+
 void Shard::handle_joined(const ShareJoined& joined) {
   const auto at = joining_.find(joined.answer);
+  if (!joined.refused.empty()) {
+    if (auto* answer = std::get_if<WaitingAnswer>(&at->second.what)) {
+      keeper_.refuse(answer->change, joined.entry);
+    } else {
+      refuse_member(std::get<WaitingSuback>(at->second.what), joined);
+    }
+  }
   if (--at->second.left > 0) return;
   auto what = std::move(at->second.what);
   joining_.erase(at);

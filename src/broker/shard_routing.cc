@@ -318,8 +318,8 @@ void Shard::release_waiting() {
       if (connection != nullptr && connection->established()) {
         connection->replay(std::move(suback->replay));
       }
-    } else if (const auto* joined = std::get_if<WaitingJoined>(&waiting.what)) {
-      send(joined->to, joined->joined);
+    } else if (auto* joined = std::get_if<WaitingJoined>(&waiting.what)) {
+      send(joined->to, std::move(joined->joined));
     } else if (auto* connection = find(std::get<WaitingOpen>(waiting.what).connection)) {
       connection->open_session();
     }
