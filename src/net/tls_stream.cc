@@ -241,6 +241,7 @@ void TlsStream::established() {
       auto* to = reinterpret_cast<unsigned char*>(security.certificate.data());
       i2d_X509(certificate, &to);
     }
+    drop_key(certificate);
   }
   ++layer_.stats_.handshakes;
   if (security.resumed) ++layer_.stats_.resumed;

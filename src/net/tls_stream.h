@@ -45,6 +45,9 @@ void ask_for(ssl_st* ssl, const std::string& name, bool verify);
 // Resumes the session that is there, and keeps the next ones there. Null: neither.
 void use_session(ssl_st* ssl, TlsLayer::Session* session);
 int keep_session(ssl_st* ssl, ssl_session_st* session);
+// After the handshake nobody asks for the key in the other end's certificate any more. Decoded it
+// takes 2 KB, as long as the connection lasts: it is replaced by one that all share.
+void drop_key(x509_st* certificate);
 // Why OpenSSL has just failed on this connection, and no more errors in its queue.
 Error tls_failure(ssl_st* ssl);
 // The same of a client's handshake, as a server sees it.
