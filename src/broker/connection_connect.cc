@@ -32,7 +32,7 @@ bool Connection::on_connect(const mqtt::Connect& connect) {
     return refuse_connect(Reason::client_identifier_not_valid, wrong,
                           Count::connect_refused_protocol);
   }
-  if (!shard_.connect_rate_allows()) {
+  if (!shard_.rates_.may_connect(shard_.loop_.now())) {
     return refuse_connect(Reason::quota_exceeded, "more CONNECTs a second than the server takes",
                           Count::connect_refused_limit);
   }

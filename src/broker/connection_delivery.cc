@@ -33,7 +33,8 @@ void Connection::deliver(Encoder& encoder, const Terms& terms,
   if (state_ != State::established) [[unlikely]]
     return;
   if (rated_ && shard_.profile_.rates.publishes_out > 0 &&
-      !rated_->publishes_out.take(shard_.loop_.now(), shard_.profile_.rates.publishes_out)) {
+      (!rated_->publishes_out.take(shard_.loop_.now(), shard_.profile_.rates.publishes_out) ||
+       !shard_.rates_.may_deliver(shard_.loop_.now()))) {
     return shard_.counters_.add(Count::dropped_rate);
   }
   const message::Message& message = encoder.message();

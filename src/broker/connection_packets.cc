@@ -237,6 +237,7 @@ Reason Connection::check_entry(const mqtt::SubscribeEntry& entry) const {
   if (permissions_ && !permissions_->may_subscribe(topic::split_shared(entry.filter).filter)) {
     return Reason::not_authorized;
   }
+  if (!shard_.rates_.may_subscribe(shard_.loop_.now())) return Reason::quota_exceeded;
   return Reason::success;
 }
 

@@ -67,16 +67,21 @@ void Connection::throttle(std::size_t bytes) {
   shard_.loop_.timers().arm(*this, now + wait);
 }
 
-// More PUBLISHes than the rate allows: said so where the protocol can, discarded where not (AWS
+// More PUBLISHes than the rates allow: said so where the protocol can, discarded where not (AWS
 // IoT: publish requests per second per connection). False: it is not one too many.
 bool Connection::refuse_excess(const mqtt::Publish& publish) {
   const int rate = shard_.profile_.rates.publishes_in;
-  if (rate == 0 || rated_->publishes_in.take(shard_.loop_.now(), rate)) return false;
+  const Instant now = shard_.loop_.now();
+  if ((rate == 0 || rated_->publishes_in.take(now, rate)) &&
+      shard_.rates_.may_publish(now, publish.topic, publish.retain)) {
+    return false;
+  }
   shard_.counters_.add(Count::publish_refused_rate);
   if (publish.qos == 1 && machine_.is_v5()) {
-    machine_.ack({mqtt::PacketType::puback, publish.packet_id, mqtt::Reason::quota_exceeded,
-                  "more messages a second than a connection may publish"},
-                 shard_.answers_);
+    machine_.ack(
+        {mqtt::PacketType::puback, publish.packet_id, mqtt::Reason::quota_exceeded,
+         "more messages a second than a connection, or all of them, may publish or retain"},
+        shard_.answers_);
   }
   return true;
 }

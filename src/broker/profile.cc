@@ -30,7 +30,12 @@ Profile aws_profile() {
                .publishes_out = 100,
                .bytes_in = 512 * KiB,
                .connects_per_client = 1,
-               .connects = 500};
+               .retained_per_topic = 1,
+               .connects = 500,
+               .publishes = 20'000,
+               .deliveries = 20'000,
+               .retained = 500,
+               .subscribes = 500};
   aws.mqtt.packet_bytes_max = 149'504;  // what its CONNACK says
   aws.mqtt.connect_bytes_max = 128 * KiB;
   aws.mqtt.properties_bytes_max = 9 * KiB;     // 8 KiB of user properties, and the others

@@ -16,7 +16,13 @@ struct Rates {
   int publishes_out = 0;     // to one connection with a clean session; more are dropped
   std::size_t bytes_in = 0;  // of one connection; what is more is read later
   int connects_per_client = 0;
+  int retained_per_topic = 0;  // PUBLISHes with RETAIN
+  // Of the whole server:
   int connects = 0;
+  int publishes = 0;
+  int deliveries = 0;  // to connections with clean sessions; more are dropped
+  int retained = 0;    // PUBLISHes with RETAIN
+  int subscribes = 0;  // filters
   [[nodiscard]] bool limit_connections() const {
     return publishes_in > 0 || publishes_out > 0 || bytes_in > 0;
   }

@@ -17,6 +17,7 @@ Shard::Shard(const Setup& setup)
       random_(setup.random),
       seed_(setup.seed),
       mailbox_(setup.loop),
+      rates_(setup.profile.rates, setup.shards),
       index_(setup.seed, setup.profile.hash_matches_parent),
       interest_(setup.seed),
       routes_(setup.seed),
@@ -186,13 +187,6 @@ Connection* Shard::make_connection() {
   place.connection = std::make_unique<Connection>(*this, ConnectionRef{id_, index, ++place.serial});
   ++unauthenticated_;
   return place.connection.get();
-}
-
-// Shards share the server's rate evenly, as the acceptor shares the connections.
-bool Shard::connect_rate_allows() {
-  const int rate = profile_.rates.connects;
-  if (rate == 0) return true;
-  return connect_rate_.take(loop_.now(), std::max(1, rate / static_cast<int>(outboxes_.size())));
 }
 
 Connection* Shard::find(const ConnectionRef& ref) {

@@ -26,6 +26,7 @@
 #include "broker/profile.h"
 #include "broker/retained.h"
 #include "broker/routes.h"
+#include "broker/shard_rates.h"
 #include "broker/status_topics.h"
 #include "partition/syncer.h"
 #include "runtime/loop.h"
@@ -128,7 +129,6 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
     std::uint32_t serial = 0;
   };
   Connection* make_connection();
-  bool connect_rate_allows();
   Connection* find(const ConnectionRef& ref);
   // Frees the connection at the end of the turn.
   void retire(const ConnectionRef& ref);
@@ -258,7 +258,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   std::vector<std::uint32_t> free_places_;
   std::vector<std::unique_ptr<Connection>> retired_;
   std::vector<ConnectionRef> doomed_, parked_, unholding_;
-  Rate connect_rate_;
+  ShardRates rates_;
   int unauthenticated_ = 0;
   int established_ = 0;
   bool stopping_ = false;

@@ -128,6 +128,32 @@ suite('as AWS IoT', (test) => {
     assert.deepEqual([message.text, message.retain], ['kept', true]);
   });
 
+  test('a topic retains once a second', async (w) => {
+    const raw = await w.raw(5);
+    const retain = async (text) => (await raw.published(w.topic(), text, { retain: true })).code;
+    assert.equal(await retain('first'), 0);
+    assert.equal(await retain('second'), 0x97);
+    const before = await w.server.metrics();
+    raw.publish(w.topic(), 'third', { retain: true });
+    await raw.fence();
+    assert.ok((await w.server.grown(before, /publishes_refused.*rate/)).length > 0);
+    await raw.subscribe(w.topic());
+    assert.equal((await raw.message()).text, 'first');
+    await nextSecond(w);
+    assert.equal(await retain(''), 0);
+  });
+
+  test('100 members in a share group', async (w) => {
+    const filter = `$share/${unique('group')}/${w.topic()}`;
+    const members = await Promise.all(Array.from({ length: 100 }, (_, n) => w.raw(n % 2 ? 4 : 5)));
+    for (const member of members) assert.deepEqual(await member.subscribe(filter), [0]);
+    const v5 = await w.raw(5);
+    assert.deepEqual(await v5.subscribe(filter), [0x97]);
+    assert.deepEqual(await (await w.raw(4)).subscribe(filter), [0x80]);
+    await members[0].unsubscribe(filter);
+    assert.deepEqual(await v5.subscribe(filter), [0]);
+  });
+
   test('message expiry is at most seven days', async (w) => {
     const raw = await w.raw(5);
     await raw.subscribe(w.topic());
