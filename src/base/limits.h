@@ -50,6 +50,7 @@ constexpr std::size_t held_publish_bytes = 1 * MiB;  // read of one publisher wh
 
 // ---- one persistent session
 constexpr std::size_t ready_bytes_max = 1 * MiB;   // of its queue in memory; AWS: –
+constexpr std::size_t ready_bytes_min = 16 * KiB;  // the same while memory is short; AWS: –
 constexpr std::size_t flight_bytes_max = 8 * MiB;  // sent and not acknowledged; AWS: –
 constexpr std::size_t page_bytes = 256 * KiB;      // read from its queue at once; AWS: –
 constexpr std::size_t page_messages = 1024;        // the same, counted; AWS: –

@@ -26,6 +26,8 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_sessions_away", Kind::gauge, "", "Persistent sessions whose client is not connected."},
     {"gnomon_queued_messages", Kind::gauge, "",
      "Messages with QoS 1 or 2 that persistent sessions or share groups have not acknowledged."},
+    {"gnomon_queue_ready_bytes", Kind::gauge, "",
+     "What of them is held in memory too, to be sent next."},
     {"gnomon_share_members", Kind::gauge, "", "Members of share groups, connected or not."},
     {"gnomon_held_bytes", Kind::gauge, "",
      "Messages on their way to clients that have not taken them."},

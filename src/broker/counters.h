@@ -16,6 +16,7 @@ enum class Count : std::uint8_t {
   sessions,       // gauge
   sessions_away,  // gauge
   queued,         // gauge
+  ready_bytes,    // gauge
   share_members,  // gauge
   held,           // gauge
   pressed,        // gauge

@@ -27,6 +27,7 @@ Keeper::Keeper(const Setup& setup)
       store_(setup.store),
       host_(setup.host),
       counters_(setup.counters),
+      budget_(setup.profile.held_bytes_max / 4 / static_cast<unsigned>(setup.threads)),
       index_(setup.seed, setup.profile.hash_matches_parent),
       committer_(setup.store) {}
 

@@ -21,6 +21,7 @@
 #include "broker/outgoing.h"
 #include "broker/profile.h"
 #include "broker/rate.h"
+#include "broker/ready_budget.h"
 #include "broker/records.h"
 #include "broker/routes.h"
 #include "broker/share.h"
@@ -66,6 +67,7 @@ class KeeperHost {
     partition::SlotId slot;
     std::uint32_t index = 0;
     std::uint64_t number = 0, from = 0, to = 0, request = 0;
+    std::size_t bytes = limits::page_bytes;  // at most about so many
   };
   virtual void read_page(const PageRequest& request) = 0;
   // Reads retained messages elsewhere; RetainedPages follow to who asked.
@@ -190,6 +192,7 @@ class Keeper {
   [[nodiscard]] std::uint64_t queued() const;                 // messages, of sessions and groups
   [[nodiscard]] std::size_t share_members() const;
   [[nodiscard]] std::size_t groups() const { return by_share_.size(); }
+  [[nodiscard]] std::uint64_t ready_bytes() const { return budget_.bytes(); }
   [[nodiscard]] ShardId owner_of(partition::SlotId slot) const {
     return static_cast<ShardId>(partition::thread_of(slot, threads_));
   }
@@ -228,6 +231,8 @@ class Keeper {
     std::unique_ptr<FromGroups> from_groups;  // null: nothing
     std::vector<std::uint16_t> received;  // packet ids of QoS 2 PUBLISHes from the client, sorted
     Outgoing out;
+
+    explicit Session(ReadyBudget& budget) : out(budget) {}
   };
   // A session that has ended, while its place and its filters are still in the index.
   struct Ended {
@@ -252,6 +257,8 @@ class Keeper {
     bool recorded = false;     // in the store
     std::uint64_t page_request = 0;
     Share share;
+
+    explicit Group(ReadyBudget& budget) : share(budget) {}
   };
   // What was promised to a session and not taken yet.
   struct Promise {
@@ -379,6 +386,7 @@ class Keeper {
   Counters& counters_;
 
   std::array<std::unique_ptr<Slot>, partition::slots> slots_;
+  ReadyBudget budget_;  // outlives what is in it
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::uint32_t> free_sessions_;
   std::deque<Ended> ended_;

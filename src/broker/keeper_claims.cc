@@ -143,7 +143,7 @@ Keeper::Session& Keeper::make_session(const Claim& claim, SlotId id) {
   std::uint32_t index = 0;
   if (free_sessions_.empty()) {
     index = static_cast<std::uint32_t>(sessions_.size());
-    sessions_.push_back(std::make_unique<Session>());
+    sessions_.push_back(std::make_unique<Session>(budget_));
   } else {
     index = free_sessions_.back();
     free_sessions_.pop_back();
@@ -200,7 +200,7 @@ void Keeper::end_session(Session& session) {
   }
   by_client_.erase(session.client_id);
   ended_.push_back({index, std::move(session.filters)});
-  session = Session();
+  session = Session(budget_);
 }
 
 // Its place is not given out again before it is out of the index.

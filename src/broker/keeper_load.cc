@@ -68,7 +68,7 @@ Result<void> Keeper::load_slot(SlotId id) {
         records::Session record;
         if (!record.read(value)) return false;
         const auto index = static_cast<std::uint32_t>(sessions_.size());
-        Session& session = *sessions_.emplace_back(std::make_unique<Session>());
+        Session& session = *sessions_.emplace_back(std::make_unique<Session>(budget_));
         session.client_id = rest;
         session.slot = id;
         session.number = record.number;

@@ -348,8 +348,8 @@ void Keeper::page_for(Session& session) {
   if (session.page_request != 0 || !session.out.wants_page()) return;
   session.page_request = ++requests_;
   pages_.push_back({Page::Of::session, Table::queue, session.slot, by_client_.at(session.client_id),
-                    session.number, session.out.loaded(), session.out.next(),
-                    session.page_request});
+                    session.number, session.out.loaded(), session.out.next(), session.page_request,
+                    budget_.page()});
 }
 
 void Keeper::handle(Page& page) {

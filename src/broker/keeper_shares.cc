@@ -34,7 +34,7 @@ Keeper::Group& Keeper::group_of(const std::string& filter) {
   std::uint32_t index = 0;
   if (free_groups_.empty()) {
     index = static_cast<std::uint32_t>(groups_.size());
-    groups_.push_back(std::make_unique<Group>());
+    groups_.push_back(std::make_unique<Group>(budget_));
   } else {
     index = free_groups_.back();
     free_groups_.pop_back();
@@ -82,7 +82,7 @@ void Keeper::end_group(Group& group) {
     }
   }
   by_share_.erase(group.filter);
-  group = Group();
+  group = Group(budget_);
   free_groups_.push_back(index);
 }
 
@@ -461,7 +461,7 @@ void Keeper::page_for(Group& group) {
   if (group.page_request != 0 || !group.share.wants_page()) return;
   group.page_request = ++requests_;
   pages_.push_back({Page::Of::group, Table::group, group.slot, index_of(group), group.number,
-                    group.share.loaded(), group.share.next(), group.page_request});
+                    group.share.loaded(), group.share.next(), group.page_request, budget_.page()});
 }
 
 void Keeper::take_page(Group& group, Page& page) {

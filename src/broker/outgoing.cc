@@ -23,17 +23,13 @@ void Outgoing::erased(std::uint32_t size) {
 
 // ---- loading
 
-bool Outgoing::caught_up() const {
-  return loaded_ == next_ && ready_bytes_ < limits::ready_bytes_max;
-}
+bool Outgoing::caught_up() const { return loaded_ == next_ && ready_bytes_.has_room(); }
 
-bool Outgoing::wants_page() const {
-  return loaded_ < next_ && ready_bytes_ < limits::ready_bytes_max / 2;
-}
+bool Outgoing::wants_page() const { return loaded_ < next_ && ready_bytes_.is_half_empty(); }
 
 void Outgoing::push(Ready ready) {
   loaded_ = ready.sequence + 1;
-  ready_bytes_ += ready.message.size() + sizeof ready;
+  ready_bytes_.add(ready.message.size() + sizeof ready);
   ready_.push_back(std::move(ready));
 }
 
@@ -81,7 +77,7 @@ void Outgoing::in_flight(const InFlight& entry) {
 Outgoing::Gone Outgoing::pop(bool sent) {
   const Ready ready = std::move(ready_.front());
   ready_.pop_front();
-  ready_bytes_ -= ready.message.size() + sizeof ready;
+  ready_bytes_.take(ready.message.size() + sizeof ready);
   if (!sent) {
     erased(ready.size);
     return {ready.sequence, ready.body};
@@ -160,7 +156,8 @@ void Outgoing::disconnected() {
   }
   flight_ = std::deque<InFlight>();
   ready_ = std::deque<Ready>();
-  flight_bytes_ = ready_bytes_ = 0;
+  flight_bytes_ = 0;
+  ready_bytes_.clear();
   in_flight_ = 0;
 }
 

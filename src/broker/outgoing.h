@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "broker/ready_budget.h"
 #include "store/store.h"
 
 namespace gnomon::broker {
@@ -44,6 +45,8 @@ class Outgoing {
   [[nodiscard]] static std::uint16_t packet_id(std::uint64_t sequence) {
     return static_cast<std::uint16_t>((sequence - 1) % ids + 1);
   }
+
+  explicit Outgoing(ReadyBudget& budget) : ready_bytes_(budget) {}
 
   // ---- what is stored
   [[nodiscard]] std::uint64_t next() const { return next_; }
@@ -117,7 +120,8 @@ class Outgoing {
   std::deque<Ready> ready_;      // by sequence
   std::uint64_t loaded_ = 1, next_ = 1, sent_to_ = 1;
   std::uint64_t count_ = 0, bytes_ = 0;  // in the store
-  std::size_t flight_bytes_ = 0, ready_bytes_ = 0;
+  std::size_t flight_bytes_ = 0;
+  ReadyBytes ready_bytes_;
   int in_flight_ = 0;
 };
 

@@ -1,6 +1,9 @@
 #include "broker/outgoing.h"
 
 #include <map>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -37,7 +40,8 @@ TEST_CASE("packet ids follow the sequence, go round and are never 0") {
 }
 
 TEST_CASE("an acknowledgement that never comes stops the queue before its packet id comes round") {
-  Outgoing out;
+  ReadyBudget budget{UINT64_MAX};
+  Outgoing out{budget};
   Outgoing::Gone gone;
   for (int i = 0; i < Outgoing::ids; ++i) {
     add(out, 1);
@@ -58,7 +62,8 @@ TEST_CASE("an acknowledgement that never comes stops the queue before its packet
 }
 
 TEST_CASE("what is in flight is bounded in bytes, but one message always goes") {
-  Outgoing out;
+  ReadyBudget budget{UINT64_MAX};
+  Outgoing out{budget};
   constexpr auto huge = static_cast<std::uint32_t>(limits::flight_bytes_max + 1);
   add(out, 1, huge);
   add(out, 1, 1);
@@ -71,7 +76,8 @@ TEST_CASE("what is in flight is bounded in bytes, but one message always goes") 
 }
 
 TEST_CASE("an acknowledgement of the wrong kind changes nothing") {
-  Outgoing out;
+  ReadyBudget budget{UINT64_MAX};
+  Outgoing out{budget};
   Outgoing::Gone gone;
   CHECK(out.puback(1, gone) == Outcome::unknown);
   add(out, 1);
@@ -96,7 +102,8 @@ TEST_CASE("an acknowledgement of the wrong kind changes nothing") {
 }
 
 TEST_CASE("a PUBREC that refuses ends the exchange") {
-  Outgoing out;
+  ReadyBudget budget{UINT64_MAX};
+  Outgoing out{budget};
   Outgoing::Gone gone;
   add(out, 2);
   REQUIRE(out.front(10, 0) != nullptr);
@@ -357,7 +364,8 @@ class Model {
   }
 
   SeededRandom random_;
-  Outgoing out_;
+  ReadyBudget budget_{UINT64_MAX};
+  Outgoing out_{budget_};
   std::map<std::uint64_t, Entry> entries_;
   std::uint64_t next_ = 1, sent_to_ = 1;
   std::uint16_t receive_maximum_;
@@ -370,6 +378,38 @@ TEST_CASE("model: order, windows, ids and pages, with acknowledgements in any or
     CAPTURE(seed);
     Model(seed).run();
   }
+}
+
+// What it holds of a keeper's memory, for as long as it holds it.
+TEST_CASE("short of memory, queues read ahead less") {
+  constexpr std::size_t message = 64 * KiB;
+  ReadyBudget budget{4 * MiB};
+  std::vector<std::unique_ptr<Outgoing>> queues;
+  const auto fill = [&] {
+    Outgoing& out = *queues.emplace_back(std::make_unique<Outgoing>(budget));
+    std::size_t held = 0;
+    for (std::uint64_t sequence = 1; out.caught_up(); ++sequence) {
+      out.stored(message);
+      Outgoing::Ready ready;
+      ready.sequence = sequence;
+      ready.message.append(std::string(message, 'x'));
+      out.push(std::move(ready));
+      held += message;
+    }
+    return held;
+  };
+  CHECK(fill() == limits::ready_bytes_max);
+  CHECK(budget.page() == limits::page_bytes);
+  while (budget.bytes() < 2 * MiB) fill();
+  CHECK(fill() == limits::ready_bytes_max / 8);
+  while (budget.bytes() < 4 * MiB) fill();
+  CHECK(fill() == message);  // one, so that it gets on
+  CHECK(budget.page() == limits::ready_bytes_min / 4);
+  for (auto& out : queues) out->disconnected();
+  CHECK(budget.bytes() == 0);
+  CHECK(fill() == limits::ready_bytes_max);
+  queues.clear();
+  CHECK(budget.bytes() == 0);
 }
 
 }  // namespace

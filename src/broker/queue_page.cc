@@ -37,23 +37,23 @@ bool fetch_bodies(const store::Store& store, partition::SlotId slot, Page& page)
 }  // namespace
 
 void read_queue(const store::Store& store, Table table, partition::SlotId slot,
-                std::uint64_t number, std::uint64_t from, std::uint64_t to, bool bodies,
-                Page& page) {
+                std::uint64_t number, std::uint64_t from, std::uint64_t to, std::size_t bytes_max,
+                bool bodies, Page& page) {
   std::size_t bytes = 0;
   page.read_to = to;
-  const auto scanned = store.scan(
-      records::key(table, slot, number, from), records::key(table, slot, number, to),
-      [&](std::string_view key, std::string_view value) {
-        std::string_view numbers = records::rest(key).substr(sizeof number);
-        const std::uint64_t sequence = records::take_number(numbers);
-        if (bytes >= limits::page_bytes || page.entries.size() >= limits::page_messages) {
-          page.read_to = sequence;
-          return false;
-        }
-        bytes += value.size();
-        page.entries.push_back({sequence, std::string(value), {}});
-        return true;
-      });
+  const auto scanned =
+      store.scan(records::key(table, slot, number, from), records::key(table, slot, number, to),
+                 [&](std::string_view key, std::string_view value) {
+                   std::string_view numbers = records::rest(key).substr(sizeof number);
+                   const std::uint64_t sequence = records::take_number(numbers);
+                   if (bytes >= bytes_max || page.entries.size() >= limits::page_messages) {
+                     page.read_to = sequence;
+                     return false;
+                   }
+                   bytes += value.size();
+                   page.entries.push_back({sequence, std::string(value), {}});
+                   return true;
+                 });
   page.damaged = !scanned || (bodies && !fetch_bodies(store, slot, page));
 }
 

@@ -42,7 +42,8 @@ class Queue {
   }
   Page read(std::uint64_t from, std::uint64_t to, bool bodies = true) {
     Page page;
-    read_queue(*store_, records::Table::queue, slot, session, from, to, bodies, page);
+    read_queue(*store_, records::Table::queue, slot, session, from, to, limits::page_bytes, bodies,
+               page);
     return page;
   }
 

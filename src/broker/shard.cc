@@ -222,6 +222,7 @@ Counters Shard::sample() {
   counters_.set(Count::sessions, keeper_.sessions());
   counters_.set(Count::sessions_away, keeper_.away());
   counters_.set(Count::queued, keeper_.queued());
+  counters_.set(Count::ready_bytes, keeper_.ready_bytes());
   counters_.set(Count::share_members, keeper_.share_members());
   counters_.set(Count::turns, stats.turns);
   counters_.set(Count::reads, stats.reads);

@@ -156,7 +156,7 @@ void Shard::read_page(const PageRequest& request) {
     page.written = store_.applied();
     const bool bodies = request.of == Page::Of::session;
     read_queue(store_, request.table, request.slot, request.number, request.from, request.to,
-               bodies, page);
+               request.bytes, bodies, page);
     std::vector<Envelope> letter;
     letter.push_back({id_, std::move(page)});
     mailbox_.push(letter);

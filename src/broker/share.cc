@@ -85,7 +85,7 @@ std::size_t Share::go_back(Member& member) {
   if (back.empty()) return 0;
   const auto earlier = [](const Waiting& a, const Waiting& b) { return a.sequence < b.sequence; };
   std::sort(back.begin(), back.end(), earlier);
-  for (const Waiting& message : back) ready_bytes_ += message.message.size();
+  for (const Waiting& message : back) ready_bytes_.add(message.message.size());
   const std::size_t returned = back.size();
   std::deque<Waiting> merged;
   std::merge(std::make_move_iterator(back.begin()), std::make_move_iterator(back.end()),
@@ -99,7 +99,7 @@ std::size_t Share::go_back(Member& member) {
 void Share::forget_stored() {
   while (!ready_.empty() && ready_.back().stored) {
     loaded_ = ready_.back().sequence;
-    ready_bytes_ -= ready_.back().message.size();
+    ready_bytes_.take(ready_.back().message.size());
     ready_.pop_back();
   }
 }
@@ -115,7 +115,7 @@ void Share::add(Waiting message) {
   ++count_;
   bytes_ += message.size;
   const bool caught_up = loaded_ + 1 == next_;
-  const bool useful = online_ > 0 && ready_bytes_ < limits::ready_bytes_max;
+  const bool useful = online_ > 0 && ready_bytes_.has_room();
   if (message.stored && !(caught_up && useful)) return;
   push(std::move(message));
 }
@@ -128,12 +128,12 @@ void Share::found(std::uint64_t sequence, std::size_t size) {
 }
 
 bool Share::wants_page() const {
-  return loaded_ < next_ && online_ > 0 && ready_bytes_ < limits::ready_bytes_max / 2;
+  return loaded_ < next_ && online_ > 0 && ready_bytes_.is_half_empty();
 }
 
 void Share::push(Waiting message) {
   loaded_ = message.sequence + 1;
-  ready_bytes_ += message.message.size();
+  ready_bytes_.add(message.message.size());
   ready_.push_back(std::move(message));
 }
 
@@ -170,7 +170,7 @@ Share::Member* Share::anybody() {
 Share::Waiting Share::drop() {
   Waiting message = std::move(ready_.front());
   ready_.pop_front();
-  ready_bytes_ -= message.message.size();
+  ready_bytes_.take(message.message.size());
   erased(message);
   return message;
 }
@@ -179,7 +179,7 @@ Share::Waiting Share::take_front(Member& member) {
   Waiting message = std::move(ready_.front());
   ready_.pop_front();
   const std::size_t bytes = message.message.size();
-  ready_bytes_ -= bytes;
+  ready_bytes_.take(bytes);
   ++member.flying;
   member.bytes += bytes;
   flight_[message.sequence] = {&member, {}, bytes};

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "broker/mail.h"
+#include "broker/ready_budget.h"
 #include "store/store.h"
 #include "topic/index.h"
 
@@ -45,6 +46,8 @@ class Share {
     std::uint32_t size = 0;  // bytes it takes there
     Buffer message;          // encoded
   };
+
+  explicit Share(ReadyBudget& budget) : ready_bytes_(budget) {}
 
   // ---- members
   // Adds one, or gives the one that is there new options. Valid until it leaves.
@@ -117,7 +120,7 @@ class Share {
   int online_ = 0, keeping_ = 0;
   std::deque<Waiting> ready_;  // by sequence
   std::unordered_map<std::uint64_t, Flight> flight_;
-  std::size_t ready_bytes_ = 0;
+  ReadyBytes ready_bytes_;
   std::uint64_t loaded_ = 1, next_ = 1;
   std::uint64_t count_ = 0, bytes_ = 0;
 };

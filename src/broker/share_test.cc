@@ -40,7 +40,8 @@ void add(Share& share, std::uint8_t qos = 1, std::size_t size = 10) {
 }
 
 TEST_CASE("messages go to the members in turn, past those without room") {
-  Share share;
+  ReadyBudget budget{UINT64_MAX};
+  Share share{budget};
   online(share, clean(1), 1);
   online(share, clean(2), 2, 1);
   online(share, clean(3), 3);
@@ -59,7 +60,8 @@ TEST_CASE("messages go to the members in turn, past those without room") {
 }
 
 TEST_CASE("a full group waits until somebody has acknowledged") {
-  Share share;
+  ReadyBudget budget{UINT64_MAX};
+  Share share{budget};
   online(share, clean(1), 1, 1);
   add(share);
   add(share);
@@ -76,7 +78,8 @@ TEST_CASE("a full group waits until somebody has acknowledged") {
 }
 
 TEST_CASE("bytes in flight to a member are bounded, but one message always goes") {
-  Share share;
+  ReadyBudget budget{UINT64_MAX};
+  Share share{budget};
   online(share, clean(1), 1, 100);
   add(share, 1, limits::share_flight_bytes + 1);
   add(share, 1, 1);
@@ -86,7 +89,8 @@ TEST_CASE("bytes in flight to a member are bounded, but one message always goes"
 }
 
 TEST_CASE("QoS 1 of a member that goes takes its old place; QoS 2 was the member's") {
-  Share share;
+  ReadyBudget budget{UINT64_MAX};
+  Share share{budget};
   Share::Member& a = online(share, clean(1), 1, 2);
   Share::Member& b = online(share, clean(2), 2, 2);
   for (int i = 0; i < 3; ++i) add(share);
@@ -113,7 +117,8 @@ TEST_CASE("QoS 1 of a member that goes takes its old place; QoS 2 was the member
 }
 
 TEST_CASE("a member that is connected anew has nothing of what it had before") {
-  Share share;
+  ReadyBudget budget{UINT64_MAX};
+  Share share{budget};
   Share::Member& a = online(share, session("a"), 1);
   add(share);
   share.lend(a);
@@ -128,7 +133,8 @@ TEST_CASE("a member that is connected anew has nothing of what it had before") {
 }
 
 TEST_CASE("what is kept: only for persistent sessions with QoS 1 or 2") {
-  Share share;
+  ReadyBudget budget{UINT64_MAX};
+  Share share{budget};
   CHECK_FALSE(share.keeps());
   Share::Member& a = online(share, session("a"), 1, 10, 0);
   online(share, clean(2), 2);
@@ -146,7 +152,8 @@ TEST_CASE("what is kept: only for persistent sessions with QoS 1 or 2") {
 }
 
 TEST_CASE("while nobody is here stored messages are in the store only, and come by pages") {
-  Share share;
+  ReadyBudget budget{UINT64_MAX};
+  Share share{budget};
   Share::Member& a = online(share, session("a"), 1, 1);
   for (int i = 0; i < 4; ++i) add(share);
   share.lend(a);
@@ -179,7 +186,8 @@ TEST_CASE("while nobody is here stored messages are in the store only, and come 
 }
 
 TEST_CASE("what was found in the store at the start") {
-  Share share;
+  ReadyBudget budget{UINT64_MAX};
+  Share share{budget};
   share.found(5, 100);
   share.found(9, 50);
   CHECK(share.first() == 5);
@@ -195,7 +203,8 @@ TEST_CASE("what was found in the store at the start") {
 TEST_CASE("random groups against a plain list") {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SeededRandom random(seed);
-    Share share;
+    ReadyBudget budget{UINT64_MAX};
+    Share share{budget};
     std::map<std::uint32_t, Share::Member*> here;  // by connection
     std::map<std::uint64_t, std::uint32_t> with;   // sequence → connection; 0: waits
     std::uint32_t connections = 0;
