@@ -137,8 +137,8 @@ describe('passwords', { timeout: 120_000 }, () => {
     for (const v of [4, 5]) {
       const as = (connect) => code(server, v, { port: server.port, connect });
       assert.equal(await as(knownBy()), 0);
-      for (const wrong of [{ password: 'wrong' }, { password: '' }, { username: 'nobody' },
-        { username: '' }]) {
+      for (const wrong of [{ password: 'wrong' }, { password: '' }, { password: 'right\0' },
+        { username: 'nobody' }, { username: '' }]) {
         assert.equal(await as(knownBy(wrong)), wrongPassword[v], JSON.stringify(wrong));
       }
       assert.notEqual(await as({ username: 'lamp' }), 0);
