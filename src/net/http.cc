@@ -16,7 +16,10 @@ HttpServer::HeadHandler collecting(HttpServer::Handler handler, std::size_t most
 }  // namespace
 
 HttpConnection* HttpServer::State::make_connection() {
-  if (connections.size() >= settings.connections_max) return nullptr;
+  if (connections.size() >= settings.connections_max) {
+    ++stats.too_many;
+    return nullptr;
+  }
   const std::uint64_t number = next_number++;
   return (connections[number] = std::make_unique<HttpConnection>(*this, number)).get();
 }
@@ -64,6 +67,7 @@ void HttpServer::stop() {
 }
 
 std::size_t HttpServer::connections() const { return state_->connections.size(); }
+const HttpServer::Stats& HttpServer::stats() const { return state_->stats; }
 
 // ---- Exchange
 

@@ -55,6 +55,13 @@ class HttpServer {
   void stop();
   [[nodiscard]] std::size_t connections() const;
 
+  struct Stats {
+    std::uint64_t malformed = 0;  // requests that are no HTTP, or too long: 400, 413, 431, …
+    std::uint64_t timed_out = 0;  // connections closed for it, but between two requests
+    std::uint64_t too_many = 0;   // connections beyond connections_max
+  };
+  [[nodiscard]] const Stats& stats() const;
+
   struct State;  // http_connection.h
 
  private:

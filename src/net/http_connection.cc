@@ -57,11 +57,15 @@ void HttpConnection::arm() {
 void HttpConnection::on_timer() {
   if (stream_->pending() > 0) {
     if (output_ - stream_->pending() > sent_mark_) return arm();
-    return remove(Told::yes);
+    return time_out();
   }
-  if (!open_ || (reads_body() && body_bytes_ - body_mark_ < body_progress))
-    return remove(Told::yes);
+  if (!open_ || (reads_body() && body_bytes_ - body_mark_ < body_progress)) return time_out();
   arm();
+}
+
+void HttpConnection::time_out() {
+  if (!silent_ || stream_->pending() > 0) ++server_.stats.timed_out;
+  remove(Told::yes);
 }
 
 bool HttpConnection::behind() const { return stream_->pending() > unsent_bytes_max; }
@@ -69,6 +73,7 @@ bool HttpConnection::behind() const { return stream_->pending() > unsent_bytes_m
 // ---- input
 
 void HttpConnection::on_bytes(ByteView bytes) {
+  silent_ = false;
   in_.append(bytes);
   serve();
 }
@@ -129,6 +134,7 @@ HttpParser::Event HttpConnection::next_event() {
 }
 
 void HttpConnection::refuse(int status, std::string_view why) {
+  ++server_.stats.malformed;
   if (!began_) {
     keep_alive_ = false;
     const Response response = plain_answer(status, why);
@@ -326,6 +332,7 @@ void HttpConnection::end_answer() {
   open_ = false;
   if (!keep_alive_) return remove(Told::no);
   begin_request();
+  silent_ = in_.empty();
   serve();
 }
 

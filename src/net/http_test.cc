@@ -263,6 +263,7 @@ TEST_CASE("what is wrong or too large is refused with its status, and closed") {
     CHECK(fixture.exchange(*client, request).starts_with(status));
     CHECK(client->closed_by_server());
     CHECK(fixture.requests.empty());
+    CHECK(fixture.server.stats().malformed == 1);
   }
 }
 
@@ -275,6 +276,12 @@ TEST_CASE("a connection that trickles or idles is closed; their number is bounde
   CHECK_FALSE(slow->closed_by_server());
   fixture.network.advance(std::chrono::seconds(11));
   CHECK(slow->closed_by_server());
+  CHECK(fixture.server.stats().timed_out == 1);
+  const auto served = fixture.connect();
+  fixture.exchange(*served, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  fixture.network.advance(std::chrono::seconds(31));
+  CHECK(served->closed_by_server());
+  CHECK(fixture.server.stats().timed_out == 1);  // nobody waited for it
 
   std::vector<std::unique_ptr<runtime::SimClient>> many;
   for (int i = 0; i < 300; ++i) many.push_back(fixture.connect());
@@ -282,6 +289,7 @@ TEST_CASE("a connection that trickles or idles is closed; their number is bounde
   const auto closed = std::count_if(many.begin(), many.end(),
                                     [](const auto& client) { return client->closed_by_server(); });
   CHECK(closed == 300 - 256);
+  CHECK(fixture.server.stats().too_many == 300 - 256);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ class Front::Arrival final : public runtime::StreamHandler, private runtime::Tim
   Arrival(Front& front, Door door) : front_(front), door_(door) {}
 
   void open(const runtime::Accepted& accepted) {
-    front_.loop_.timers().arm(*this, front_.loop_.now() + limits::connect_timeout);
+    front_.loop_.timers().arm(*this, front_.loop_.now() + front_.settings_.connect_timeout);
     if (front_.settings_.behind_proxy[static_cast<std::size_t>(door_)]) {
       stream_ = front_.loop_.adopt(accepted, *this);
     } else {
@@ -115,7 +115,7 @@ Front::Front(runtime::Loop& loop, broker::Shard& shard, const FrontSettings& set
             [this](const net::Request& request, const net::Exchange& exchange) {
               serve(request, exchange);
             },
-            {.connections_max = limits::http_connections_max}) {
+            {.connections_max = limits::http_connections_max, .idle = settings.http_idle}) {
   if (tls) tls_ = std::make_unique<net::TlsLayer>(loop_, std::move(tls));
 }
 
@@ -210,16 +210,20 @@ metrics::Sample Front::sample() const {
   static constexpr const char* requests =
       "HTTP requests refused, by reason: an unknown host; one for a WebSocket that is none, or "
       "from "
-      "a foreign page.";
+      "a foreign page; what is no HTTP or too long; one that did not come in time; too many "
+      "connections.";
   static constexpr std::array rows{
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"limit\"", refused},
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"timeout\"", refused},
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"proxy_header\"", refused},
       Row{"gnomon_arrivals_refused_total", Kind::counter, "reason=\"untrusted_proxy\"", refused},
       Row{"gnomon_http_requests_total", Kind::counter, "", "Requests on the HTTP listeners."},
+      Row{"gnomon_websockets_total", Kind::counter, "", "Requests that became a WebSocket."},
       Row{"gnomon_http_refused_total", Kind::counter, "reason=\"host\"", requests},
       Row{"gnomon_http_refused_total", Kind::counter, "reason=\"websocket\"", requests},
-      Row{"gnomon_websockets_total", Kind::counter, "", "Requests that became a WebSocket."},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"malformed\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"timeout\"", requests},
+      Row{"gnomon_http_refused_total", Kind::counter, "reason=\"limit\"", requests},
       Row{"gnomon_arrivals", Kind::gauge, "", "Connections whose protocol is not known yet."},
       Row{"gnomon_http_connections", Kind::gauge, "", "Connections on which HTTP is spoken."},
       Row{"gnomon_tls_handshakes_total", Kind::counter, "result=\"full\"", handshakes},
@@ -229,6 +233,8 @@ metrics::Sample Front::sample() const {
           "Steps of handshakes that waited for a later turn of their loop."},
   };
   std::vector<std::uint64_t> values(counts_.begin(), counts_.end());
+  const net::HttpServer::Stats& http = http_.stats();
+  values.insert(values.end(), {http.malformed, http.timed_out, http.too_many});
   values.push_back(arrivals_.size());
   values.push_back(http_.connections());
   const net::TlsLayer::Stats stats = tls_ ? tls_->stats() : net::TlsLayer::Stats{};
