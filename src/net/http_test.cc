@@ -253,6 +253,7 @@ TEST_CASE("what is wrong or too large is refused with its status, and closed") {
   const std::string long_head(20'000, 'x');
   const std::pair<std::string, std::string> refused[] = {
       {"\x16\x03\x01\x02\r\n\r\n", "HTTP/1.1 400 "},
+      {"\x10\x0c", "HTTP/1.1 400 "},  // MQTT: at once, however little there is of it
       {"GET / HTTP/9\r\n\r\n", "HTTP/1.1 400 "},
       {"GET / HTTP/1.1\r\nHost: x\r\nX: " + long_head + "\r\n\r\n", "HTTP/1.1 431 "},
       {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", "HTTP/1.1 413 "},
