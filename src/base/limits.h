@@ -114,6 +114,7 @@ constexpr std::size_t passwords_remembered_max = 10'000;   // that were right; A
 // ---- connections before it is known who they are; counted by shard
 constexpr int arrivals_max = 4096;                  // until MQTT or HTTP is spoken; AWS: –
 constexpr std::size_t http_connections_max = 4096;  // AWS: –
+constexpr std::chrono::seconds http_idle{30};       // see net::HttpServer::Settings; AWS: –
 constexpr std::size_t certificates_remembered_max = 100'000;  // whose signature was looked at
 
 // ---- documents

@@ -21,7 +21,7 @@ Connection::Connection(Shard& shard, ConnectionRef ref)
 void Connection::open(runtime::StreamPtr stream) {
   stream_ = std::move(stream);
   last_received_ = shard_.loop_.now();
-  shard_.loop_.timers().arm(*this, last_received_ + limits::connect_timeout);
+  shard_.loop_.timers().arm(*this, last_received_ + shard_.profile_.connect_timeout);
 }
 
 // ---- input

@@ -57,6 +57,7 @@ struct Profile {
   std::uint64_t queue_messages_max = limits::session_messages_max;  // of one session
   std::uint64_t queue_bytes_max = limits::session_bytes_max;
   std::uint64_t held_bytes_max = limits::held_bytes_max;  // of all shards (pressure.h)
+  std::chrono::milliseconds connect_timeout = limits::connect_timeout;
   std::chrono::milliseconds will_grace = limits::will_grace;
   Rates rates;
   mqtt::Settings mqtt{.packet_bytes_max = limits::packet_bytes_max,

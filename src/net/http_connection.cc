@@ -57,11 +57,14 @@ void HttpConnection::arm() {
 void HttpConnection::on_timer() {
   if (stream_->pending() > 0) {
     if (output_ - stream_->pending() > sent_mark_) return arm();
-  } else if (open_ && !(reads_body() && body_bytes_ - body_mark_ < body_progress)) {
-    return arm();
+    return time_out();
   }
-  // One that has asked for something and waits for no more just goes.
-  if (requests_ == 0 || open_ || !in_.empty() || stream_->pending() > 0) ++server_.stats.idle;
+  if (!open_ || (reads_body() && body_bytes_ - body_mark_ < body_progress)) return time_out();
+  arm();
+}
+
+void HttpConnection::time_out() {
+  if (!silent_ || stream_->pending() > 0) ++server_.stats.idle;
   remove(Told::yes);
 }
 
@@ -70,6 +73,7 @@ bool HttpConnection::behind() const { return stream_->pending() > unsent_bytes_m
 // ---- input
 
 void HttpConnection::on_bytes(ByteView bytes) {
+  silent_ = false;
   in_.append(bytes);
   serve();
 }
@@ -331,6 +335,7 @@ void HttpConnection::end_answer() {
   open_ = false;
   if (!keep_alive_) return remove(Told::no);
   begin_request();
+  silent_ = in_.empty();
   serve();
 }
 

@@ -84,6 +84,7 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
 
   void begin_request();
   void arm();
+  void time_out();
   // True while the peer has too many answers to take before it gets another.
   [[nodiscard]] bool behind() const;
   [[nodiscard]] bool reads_body() const {
@@ -119,6 +120,7 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
   std::uint64_t output_ = 0, sent_mark_ = 0;  // bytes appended to the stream; taken, at the timer
   Framing framing_ = Framing::none;           // of the answer that was begun
   bool serving_ = false;                      // serve() is on the stack
+  bool silent_ = false;                       // nothing has come since the last answer
   bool open_ = false;                         // a request is with the handler
   bool began_ = false;                        // its answer was begun
   bool body_done_ = false;

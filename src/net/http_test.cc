@@ -257,6 +257,8 @@ TEST_CASE("what is wrong or too large is refused with its status, closed, and co
     std::uint64_t Stats::*counted;
   } refused[] = {
       {"\x16\x03\x01\x02\r\n\r\n", "HTTP/1.1 400 ", &Stats::malformed},
+      {"\x10\x0c", "HTTP/1.1 400 ",
+       &Stats::malformed},  // MQTT: at once, however little there is of it
       {"GET / HTTP/9\r\n\r\n", "HTTP/1.1 400 ", &Stats::malformed},
       {"GET / HTTP/1.1\r\nHost: x\r\nX: " + long_head + "\r\n\r\n", "HTTP/1.1 431 ",
        &Stats::head_too_large},

@@ -35,7 +35,10 @@ Result<void> use_certificates(SSL_CTX* context, const std::string& pem, const st
   while (X509* next = PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)) {
     SSL_CTX_add0_chain_cert(context, next);
   }
-  ERR_clear_error();  // the end of the file
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {  // the end of the text
+    return invalid("a certificate behind the first is damaged");
+  }
+  ERR_clear_error();
   const Held<BIO> key_in = reading(key);
   const auto no_password = [](char*, int, int, void*) { return 0; };
   const Held<EVP_PKEY> made(PEM_read_bio_PrivateKey(key_in.get(), nullptr, no_password, nullptr));

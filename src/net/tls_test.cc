@@ -1,6 +1,7 @@
 // TLS on the simulated network: both ends are ours; real clients are in tests/blackbox.
 #include "net/tls.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -361,6 +362,18 @@ TEST_CASE("a certificate and a key that do not belong together are refused") {
   CHECK_FALSE(TlsConfig::server({other.certificate, "nonsense", {}, false}));
   CHECK_FALSE(TlsConfig::server({other.certificate, other.key, {""}, false}));
   CHECK(TlsConfig::server({other.certificate, other.key, {}, false}));
+}
+
+TEST_CASE("a chain that is damaged behind its first certificate is refused, not cut off") {
+  const auto& [certificate, key] = server_pems();
+  const std::string next = make_pems("between").certificate;
+  CHECK(TlsConfig::server({certificate + next + "# a comment\n", key, {}, false}));
+  for (std::size_t cut = 30; cut + 1 < next.size(); ++cut) {
+    CHECK_FALSE(TlsConfig::server({certificate + next.substr(0, cut), key, {}, false}));
+  }
+  std::string flipped = next;
+  std::fill_n(flipped.begin() + 40, 20, 'A');
+  CHECK_FALSE(TlsConfig::server({certificate + flipped + next, key, {}, false}));
 }
 
 // Hands its stream to an HTTP server once the handshake is done, as a listener does that learns

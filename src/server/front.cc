@@ -32,7 +32,7 @@ class Front::Arrival final : public runtime::StreamHandler, private runtime::Tim
   Arrival(Front& front, Door door) : front_(front), door_(door) {}
 
   void open(const runtime::Accepted& accepted) {
-    front_.loop_.timers().arm(*this, front_.loop_.now() + limits::connect_timeout);
+    front_.loop_.timers().arm(*this, front_.loop_.now() + front_.settings_.connect_timeout);
     if (front_.settings_.behind_proxy[static_cast<std::size_t>(door_)]) {
       stream_ = front_.loop_.adopt(accepted, *this);
     } else {
@@ -115,7 +115,7 @@ Front::Front(runtime::Loop& loop, broker::Shard& shard, const FrontSettings& set
             [this](const net::Request& request, const net::Exchange& exchange) {
               serve(request, exchange);
             },
-            {.connections_max = limits::http_connections_max}) {
+            {.connections_max = limits::http_connections_max, .idle = settings.http_idle}) {
   if (!tls) return;
   tls_ = std::make_unique<net::TlsLayer>(loop_, std::move(tls));
   // Who only looks whether somebody is here is not worth a line.

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "broker/shard.h"
 #include "metrics/metrics.h"
@@ -25,13 +27,15 @@ struct FrontSettings {
   std::array<bool, doors> behind_proxy{};
   std::vector<net::AddressRange> trusted;  // where that proxy connects from
   net::KnownHosts hosts;
+  std::chrono::seconds connect_timeout = limits::connect_timeout;
+  std::chrono::seconds http_idle = limits::http_idle;
   std::string root_pem;  // /_gnomon/root-ca.pem
 };
 
 // Front: on one shard's loop, takes a connection from its door to who speaks its protocol:
 //   accepted → PROXY header → TLS handshake → MQTT (the shard) or HTTP → WebSocket → MQTT
-// Each step is optional. Until it is done the connection is bounded in time
-// (limits::connect_timeout), number and bytes.
+// Each step is optional. Until it is done the connection is bounded in time (connect_timeout up to
+// HTTP and from WebSocket on, http_idle between), number and bytes.
 // Owner: the server. Threads: its loop's.
 class Front {
  public:

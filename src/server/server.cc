@@ -177,6 +177,8 @@ Result<void> Server::State::make_fronts() {
   hosts.names.insert(hosts.names.end(), config.names.begin(), config.names.end());
   hosts.names.insert(hosts.names.end(), config.hosts.begin(), config.hosts.end());
   hosts.origins = config.origins;
+  front_settings.connect_timeout = std::chrono::seconds(config.connect_timeout_seconds);
+  front_settings.http_idle = std::chrono::seconds(config.http_idle_seconds);
   front_settings.root_pem = keyring->root_pem();
   for (std::size_t i = 0; i < shards.size(); ++i) {
     fronts.push_back(
@@ -260,6 +262,7 @@ Server::Server(const Config& config, Ports ports)
   profile.held_bytes_max = config.held_bytes_max;
   profile.queue_messages_max = config.session_messages_max;
   profile.queue_bytes_max = config.session_bytes_max;
+  profile.connect_timeout = std::chrono::seconds(config.connect_timeout_seconds);
   profile.will_grace = std::chrono::seconds(config.will_grace_seconds);
 }
 

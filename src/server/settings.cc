@@ -357,6 +357,18 @@ constexpr auto table = std::to_array<Setting>({
        return read_number(c.sys_interval_seconds, text, 0U, 86'400U);
      },
      [](const Config& c) { return std::to_string(c.sys_interval_seconds); }},
+    {"limits.connect_timeout", "", "SECONDS",
+     "How long a connection may take to its CONNECT, and before that for TLS", Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.connect_timeout_seconds, text, 1U, 3600U);
+     },
+     [](const Config& c) { return std::to_string(c.connect_timeout_seconds); }},
+    {"limits.http_idle", "", "SECONDS",
+     "How long HTTP waits for a request's head, and for the next request", Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.http_idle_seconds, text, 1U, 3600U);
+     },
+     [](const Config& c) { return std::to_string(c.http_idle_seconds); }},
     {"names", "", "NAME,…",
      "Names and addresses for the server's certificate, beside localhost and the host name",
      Form::text, read_names, [](const Config& c) { return show_members(c.names); }},

@@ -36,9 +36,10 @@ export async function siege(world, attack, options = {}) {
 
 // Sends `bytes` on a new connection; they are the first ones, or follow a CONNECT of version `v`.
 // Resolves when the server has closed, with the packets that came, CONNACK of `established` apart.
+// `over`: options of World.socket().
 export async function closedBy(world, bytes, options = {}) {
   const { v = 5, established = false, ms } = options;
-  const raw = await world.socket(v);
+  const raw = await world.socket(v, options.over);
   if (established) await raw.connect({ id: unique('attacker'), ...options.connect });
   raw.send(bytes);
   return raw.close(ms);

@@ -26,9 +26,10 @@ const show = (packet) => JSON.stringify(packet, (key, value) =>
     : typeof value === 'string' && value.length > 80 ? `${value.slice(0, 80)}…` : value));
 
 export class Raw {
-  // Opens a connection; sends nothing, but what dial() has for `secure` and `before`.
-  static open(port, { v = 5, ...how } = {}) {
-    const raw = new Raw(dial(port, how), v);
+  // Opens a connection; sends nothing, but what dial() has for `secure` and `before`. `by`: what
+  // dials instead, as dialWebSocket().
+  static open(port, { v = 5, by = dial, ...how } = {}) {
+    const raw = new Raw(by(port, how), v);
     return within(deadline, 'connection', raw.opened).then(() => raw);
   }
 

@@ -155,6 +155,23 @@ export class Server {
     await this.launch(options);
   }
 
+  // SIGHUP; resolves with the line of the log that says what came of it.
+  async reload() {
+    const { process: child, stderr } = this.command;
+    const said = () => stderr().split('\n').slice(0, -1).filter((line) => /keys_(not_)?loaded/.test(line));
+    const before = said().length;
+    let look;
+    try {
+      return await within(deadline, () => `keys are read\n${this.log()}`, new Promise((resolve) => {
+        look = () => { if (said().length > before) resolve(said()[before]); };
+        child.stderr.on('data', look);
+        child.kill('SIGHUP');
+      }));
+    } finally {
+      child.stderr.off('data', look);
+    }
+  }
+
   // The admin listener's answer to GET.
   get(target, options = {}) {
     return fetch(`http://${this.ready.admin}${target}`,

@@ -1,6 +1,7 @@
 // HTTP and WebSocket as bytes: requests, heads and frames exactly as a test writes them.
 
 import { createHash, randomBytes } from 'node:crypto';
+import { Duplex } from 'node:stream';
 import * as codec from './codec.mjs';
 import { dial } from './dial.mjs';
 import { deadline, within } from './raw.mjs';
@@ -166,3 +167,51 @@ export async function openWebSocket(port, { headers, ...how } = {}) {
   }
   return wire;
 }
+
+// As dial(), to a WebSocket: what is written goes out in the frames that `cut` makes of it, what
+// arrives is payload. The server's close, by frame or not, is the end.
+export function dialWebSocket(port, { cut = (bytes) => [binary(bytes)], headers, ...how } = {}) {
+  const wire = new Wire(dial(port, how));
+  const socket = new Duplex({
+    read() {},
+    write(bytes, encoding, done) {
+      wire.send(...cut(bytes));
+      done();
+    },
+    final(done) {
+      wire.socket.end();
+      done();
+    },
+    destroy(error, done) {
+      wire.socket.destroy();
+      done(error);
+    },
+  });
+  const ready = (async () => {
+    await wire.ready;
+    wire.send(upgrade(headers));
+    const { status } = await wire.answer();
+    if (status !== 101) throw new Error(`no WebSocket: ${status}`);
+    take().catch(() => {}).finally(() => socket.push(null));
+  })();
+  const take = async () => {
+    const ever = 2 ** 31 - 1;
+    for (let got; (got = await wire.frame(ever)).op !== opcode.close;) {
+      if (got.op === opcode.binary) socket.push(got.payload);
+    }
+  };
+  ready.catch(() => {});
+  return { socket, ready };
+}
+
+// Ways to cut bytes into frames.
+export const cuts = {
+  'a frame each time': (bytes) => [binary(bytes)],
+  'a frame each byte': (bytes) => [...bytes].map((byte) => binary(Buffer.from([byte]))),
+  'one message in fragments, with pings between': (bytes) => [
+    ...Array.from({ length: Math.ceil(bytes.length / 3) }, (_, n) => [
+      frame(n === 0 ? opcode.binary : opcode.continuation, bytes.subarray(3 * n, 3 * n + 3),
+        { fin: false }),
+      frame(opcode.ping)]).flat(),
+    frame(opcode.continuation)],
+};
