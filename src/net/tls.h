@@ -87,6 +87,10 @@ class TlsLayer {
                              std::shared_ptr<Session> session = nullptr, Refused refused = {});
   static std::shared_ptr<Session> make_session();
 
+  // Is told of every handshake with a client that has failed.
+  using Failed = std::function<void(const runtime::Peer&, const Error&)>;
+  void tell_failures(Failed failed) { failed_ = std::move(failed); }
+
   struct Stats {
     std::uint64_t handshakes = 0, resumed = 0, failed = 0, put_off = 0;
   };
@@ -107,6 +111,7 @@ class TlsLayer {
   int handshakes_ = 0;  // steps in this turn
   bool posted_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Failed failed_;
   Stats stats_;
 };
 

@@ -1,4 +1,4 @@
-// What both clients of TLS have in common: whom they ask for, sessions, and why it failed.
+// What both clients of TLS have in common: whom they ask for, sessions; and why TLS has failed.
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -59,10 +59,11 @@ Error tls_failure(SSL* ssl) {
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return {Code::unavailable, "TLS failed: " + text};
   if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
     return {Code::denied, "the server's certificate " + judgement(ssl)};
+  const std::string other = SSL_is_server(ssl) == 1 ? "the client" : "the server";
   if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)
-    return {Code::unavailable, "the server does not speak TLS there"};
+    return {Code::unavailable, other + " does not speak TLS"};
   // RFC 8446 §6.2: what the other end has sent before it closed.
-  if (reason > SSL_AD_REASON_OFFSET) return {Code::unavailable, "the server refuses TLS: " + text};
+  if (reason > SSL_AD_REASON_OFFSET) return {Code::unavailable, other + " refuses TLS: " + text};
   return {Code::unavailable, "TLS failed: " + text};
 }
 

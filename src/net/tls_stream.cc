@@ -210,7 +210,9 @@ bool TlsStream::shake_hands() {
   }
   if (SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_READ) return true;
   ++layer_.stats_.failed;
-  fail(tls_failure(ssl_.get()));
+  const Error why = tls_failure(ssl_.get());
+  if (!is_client_ && layer_.failed_) layer_.failed_(peer_, why);
+  fail(why);
   return false;
 }
 

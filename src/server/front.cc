@@ -48,9 +48,7 @@ class Front::Arrival final : public runtime::StreamHandler, private runtime::Tim
     head_.append(bytes);
     const net::ProxyRead read = net::read_proxy_header(head_.view());
     if (const auto* refused = std::get_if<net::ProxyRefused>(&read)) {
-      if (front_.log_limiter_.allow(front_.loop_.now())) {
-        log_info("proxy_refused", {{"peer", stream_->peer().to_string()}, {"what", refused->why}});
-      }
+      front_.log_refused_proxy(stream_->peer(), refused->why);
       return refuse(Count::refused_proxy);
     }
     const auto* header = std::get_if<net::ProxyHeader>(&read);
@@ -116,7 +114,13 @@ Front::Front(runtime::Loop& loop, broker::Shard& shard, const FrontSettings& set
               serve(request, exchange);
             },
             {.connections_max = limits::http_connections_max}) {
-  if (tls) tls_ = std::make_unique<net::TlsLayer>(loop_, std::move(tls));
+  if (!tls) return;
+  tls_ = std::make_unique<net::TlsLayer>(loop_, std::move(tls));
+  tls_->tell_failures([this](const runtime::Peer& peer, const Error& error) {
+    if (tls_log_.allow(loop_.now())) {
+      log_info("tls_failed", {{"peer", peer.to_string()}, {"what", error.message}});
+    }
+  });
 }
 
 Front::~Front() { *alive_ = false; }
@@ -138,6 +142,7 @@ void Front::adopt(Door door, const runtime::Accepted& accepted) {
       std::any_of(settings_.trusted.begin(), settings_.trusted.end(),
                   [&](const net::AddressRange& range) { return range.holds(accepted.peer); });
   if (door == Door::mqtt && !behind_proxy) return shard_.adopt(accepted);
+  if (!trusted) log_refused_proxy(accepted.peer, "its address is not in proxy.trusted");
   if (stopping_ || !trusted || arrivals_.size() >= limits::arrivals_max) {
     add(trusted ? Count::refused_limit : Count::refused_untrusted);
     leave_shard();
@@ -151,6 +156,11 @@ void Front::adopt(Door door, const runtime::Accepted& accepted) {
   Arrival& opened = *arrival;
   arrivals_.emplace(&opened, std::move(arrival));
   opened.open(accepted);
+}
+
+void Front::log_refused_proxy(const runtime::Peer& peer, std::string_view why) {
+  if (!proxy_log_.allow(loop_.now())) return;
+  log_info("proxy_refused", {{"peer", peer.to_string()}, {"what", why}});
 }
 
 void Front::leave_shard() { shard_.load_counter().fetch_sub(1, std::memory_order_relaxed); }

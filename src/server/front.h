@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -67,6 +68,7 @@ class Front {
   };
   void add(Count count) { ++counts_[static_cast<std::size_t>(count)]; }
   void leave_shard();
+  void log_refused_proxy(const runtime::Peer& peer, std::string_view why);
   void retire(Arrival& arrival);
   void serve(const net::Request& request, const net::Exchange& exchange);
   void open_websocket(const net::Request& request, const net::Exchange& exchange);
@@ -80,7 +82,7 @@ class Front {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   bool stopping_ = false;
   std::array<std::uint64_t, static_cast<std::size_t>(Count::count_)> counts_{};
-  LogLimiter log_limiter_{2};
+  LogLimiter proxy_log_{2}, tls_log_{2};
   net::HttpServer http_;
 };
 
