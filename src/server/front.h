@@ -82,7 +82,7 @@ class Front {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   bool stopping_ = false;
   std::array<std::uint64_t, static_cast<std::size_t>(Count::count_)> counts_{};
-  LogLimiter proxy_log_{2}, tls_log_{2};
+  LogLimiter proxy_log_{10}, tls_log_{10};
   net::HttpServer http_;
 };
 
