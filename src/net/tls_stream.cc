@@ -17,8 +17,6 @@ namespace {
 // counted.
 constexpr std::size_t below_bytes_max = 256 * KiB;
 
-TlsStream& stream_of(BIO* bio) { return *static_cast<TlsStream*>(BIO_get_data(bio)); }
-
 }  // namespace
 
 void Free::operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -27,44 +25,6 @@ void Free::operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
 void Free::operator()(BIO* bio) const { BIO_free_all(bio); }
 void Free::operator()(X509* certificate) const { X509_free(certificate); }
 void Free::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-
-// ---- OpenSSL's way to the stream below
-
-int TlsStream::bio_read(BIO* bio, char* to, int size) {
-  BIO_clear_retry_flags(bio);
-  ByteView& in = stream_of(bio).in_;
-  if (in.empty()) {
-    BIO_set_retry_read(bio);
-    return -1;
-  }
-  const std::size_t count = std::min(in.size(), static_cast<std::size_t>(size));
-  std::copy_n(in.data(), count, reinterpret_cast<std::uint8_t*>(to));
-  in = in.subspan(count);
-  return static_cast<int>(count);
-}
-
-int TlsStream::bio_write(BIO* bio, const char* from, int size) {
-  BIO_clear_retry_flags(bio);
-  TlsStream& stream = stream_of(bio);
-  if (!stream.below_) return size;  // nobody is there any more
-  stream.below_->output().append(from, static_cast<std::size_t>(size));
-  return size;
-}
-
-long TlsStream::bio_control(BIO*, int command, long, void*) {
-  return command == BIO_CTRL_FLUSH ? 1 : 0;
-}
-
-BIO_METHOD* TlsStream::bio_method() {
-  static BIO_METHOD* const method = [] {
-    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
-    BIO_meth_set_read(made, bio_read);
-    BIO_meth_set_write(made, bio_write);
-    BIO_meth_set_ctrl(made, bio_control);
-    return made;
-  }();
-  return method;
-}
 
 // ---- life
 
@@ -76,10 +36,7 @@ TlsStream::TlsStream(TlsLayer& layer, runtime::StreamHandler& user, bool is_clie
       ssl_(SSL_new(config_->state_->context.get())),
       is_client_(is_client) {
   is_layer_ = true;
-  BIO* bio = BIO_new(bio_method());
-  BIO_set_data(bio, this);
-  BIO_set_init(bio, 1);
-  SSL_set_bio(ssl_.get(), bio, bio);
+  serve(ssl_.get());
   is_client_ ? SSL_set_connect_state(ssl_.get()) : SSL_set_accept_state(ssl_.get());
 }
 

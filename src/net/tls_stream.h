@@ -7,13 +7,13 @@
 #include <utility>
 
 #include "net/tls.h"
+#include "net/tls_bio.h"
 
 // OpenSSL's, whose headers stay in .cc files.
 struct ssl_st;
 struct ssl_ctx_st;
 struct ssl_session_st;
 struct bio_st;
-struct bio_method_st;
 struct x509_st;
 struct evp_pkey_st;
 
@@ -48,11 +48,9 @@ int keep_session(ssl_st* ssl, ssl_session_st* session);
 // Why OpenSSL has just failed on this connection, and no more errors in its queue.
 Error tls_failure(ssl_st* ssl);
 
-// OpenSSL reads what the stream below has brought where it lies, and writes into that stream's
-// output: there are no buffers between. What the user appends is encrypted at the end of the turn,
-// as far as the stream below takes it, so pending() tells of a slow peer. Owner: its user, through
-// StreamPtr.
-class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
+// What the user appends is encrypted at the end of the turn, as far as the stream below takes it,
+// so pending() tells of a slow peer. Owner: its user, through StreamPtr.
+class TlsStream final : public runtime::Stream, private runtime::StreamHandler, private TlsBio {
  public:
   TlsStream(TlsLayer& layer, runtime::StreamHandler& user, bool is_client);
   ~TlsStream() override;
@@ -76,8 +74,6 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
     return security_ ? &*security_ : nullptr;
   }
 
-  static bio_method_st* bio_method();
-
  private:
   friend class TlsLayer;
   void on_connected() override;
@@ -97,9 +93,7 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   void encrypt(std::size_t below_max);
   void fail(const Error& error);
   void end(runtime::Ended why);
-  static int bio_read(bio_st* bio, char* to, int size);
-  static int bio_write(bio_st* bio, const char* from, int size);
-  static long bio_control(bio_st* bio, int command, long number, void* pointer);
+  Buffer* encrypted_output() override { return below_ ? &below_->output() : nullptr; }
 
   TlsLayer& layer_;
   std::shared_ptr<const TlsConfig> config_;
@@ -109,8 +103,7 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   std::shared_ptr<TlsLayer::Session> session_;
   TlsLayer::Refused refused_;
   std::optional<runtime::Security> security_;  // once the handshake is done
-  ByteView in_;                                // encrypted, not read yet
-  Buffer kept_;                                // the same, when it must outlive the call
+  Buffer kept_;                                // of in_, what must outlive the call
   bool paused_ = false;
   bool is_client_;
 };
