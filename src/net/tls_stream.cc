@@ -29,26 +29,19 @@ void Free::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
 // ---- life
 
 TlsStream::TlsStream(TlsLayer& layer, runtime::StreamHandler& user, bool is_client)
-    : Stream(layer.loop_),
+    : Layer(layer.loop_, user),
       layer_(layer),
       config_(layer.config_),
-      user_(&user),
       ssl_(SSL_new(config_->state_->context.get())),
       is_client_(is_client) {
-  is_layer_ = true;
   serve(ssl_.get());
   is_client_ ? SSL_set_connect_state(ssl_.get()) : SSL_set_accept_state(ssl_.get());
 }
 
 TlsStream::~TlsStream() = default;
 
-void TlsStream::open(runtime::StreamPtr below) {
-  below_ = std::move(below);
-  peer_ = below_->peer();
-}
-
 void TlsStream::open(runtime::StreamPtr below, ByteView unread) {
-  open(std::move(below));
+  lie_on(std::move(below));
   below_->set_handler(*this);
   if (unread.empty()) return;
   kept_.append(unread);
@@ -270,7 +263,7 @@ runtime::StreamPtr TlsLayer::adopt(const runtime::Accepted& accepted,
                                    runtime::StreamHandler& handler) {
   auto* stream = new TlsStream(*this, handler, false);
   runtime::StreamPtr held(stream);
-  stream->open(loop_.adopt(accepted, *stream));
+  stream->lie_on(loop_.adopt(accepted, *stream));
   return held;
 }
 
@@ -290,7 +283,7 @@ runtime::StreamPtr TlsLayer::connect(const runtime::Address& address, const std:
   stream->set_name(name);
   stream->resume_with(std::move(session));
   stream->tell_refusal(std::move(refused));
-  stream->open(loop_.connect(address, *stream));
+  stream->lie_on(loop_.connect(address, *stream));
   return held;
 }
 

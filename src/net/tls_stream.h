@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "net/layer.h"
 #include "net/tls.h"
 #include "net/tls_bio.h"
 
@@ -50,13 +51,12 @@ Error tls_failure(ssl_st* ssl);
 
 // What the user appends is encrypted at the end of the turn, as far as the stream below takes it,
 // so pending() tells of a slow peer. Owner: its user, through StreamPtr.
-class TlsStream final : public runtime::Stream, private runtime::StreamHandler, private TlsBio {
+class TlsStream final : public Layer, private TlsBio {
  public:
   TlsStream(TlsLayer& layer, runtime::StreamHandler& user, bool is_client);
   ~TlsStream() override;
 
-  void open(runtime::StreamPtr below);
-  // On which somebody else has read the beginning.
+  // On a stream of which somebody else has read the beginning.
   void open(runtime::StreamPtr below, ByteView unread);
   void set_name(const std::string& name);
   void resume_with(std::shared_ptr<TlsLayer::Session> session);
@@ -66,10 +66,6 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler, 
 
   void pause() override;
   void resume() override;
-  void set_handler(runtime::StreamHandler& handler) override {
-    if (user_ != nullptr) user_ = &handler;
-  }
-  [[nodiscard]] std::uint32_t progress() const override { return below_ ? below_->progress() : 0; }
   [[nodiscard]] const runtime::Security* security() const override {
     return security_ ? &*security_ : nullptr;
   }
@@ -82,9 +78,6 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler, 
   void on_ended(runtime::Ended why) override;
   void write_output() override;
   void close(bool flush_first) override;
-  [[nodiscard]] std::size_t pending_below() const override {
-    return below_ ? below_->pending() : 0;
-  }
 
   void take_input();
   bool shake_hands();
@@ -97,8 +90,6 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler, 
 
   TlsLayer& layer_;
   std::shared_ptr<const TlsConfig> config_;
-  runtime::StreamHandler* user_;  // null: closed, or ended
-  runtime::StreamPtr below_;
   Held<ssl_st> ssl_;
   std::shared_ptr<TlsLayer::Session> session_;
   TlsLayer::Refused refused_;
