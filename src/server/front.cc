@@ -180,11 +180,11 @@ void Front::retire(Arrival& arrival) {
 
 void Front::serve(const net::Request& request, const net::Exchange& exchange) {
   add(Count::http_requests);
+  if (request.path() == websocket_path) return open_websocket(request, exchange);
   if (const auto refusal = net::refuse_host(request, settings_.hosts)) {
     add(Count::http_refused_host);
     return exchange.respond(*refusal);
   }
-  if (request.path() == websocket_path) return open_websocket(request, exchange);
   if (request.path() == root_path) {
     if (request.method != "GET" && request.method != "HEAD") {
       return exchange.respond({405, {{"Allow", "GET, HEAD"}}, "only GET, HEAD\n"});
@@ -198,7 +198,7 @@ void Front::serve(const net::Request& request, const net::Exchange& exchange) {
 void Front::open_websocket(const net::Request& request, const net::Exchange& exchange) {
   const net::Response answer = net::answer_websocket(request, settings_.hosts);
   if (answer.status != 101) {
-    add(Count::http_refused_websocket);
+    add(answer.status == 421 ? Count::http_refused_host : Count::http_refused_websocket);
     return exchange.respond(answer);
   }
   auto taken = exchange.take_over(answer);
