@@ -1,5 +1,6 @@
 // Every bound of the server in one place, AWS IoT's quota beside it ("–": AWS names none).
-// Sizes are bytes. Those that a user may set have a key of the same name under [limits].
+// Sizes are bytes. docs/limits.md tells users of each, and by which setting it can be changed;
+// scripts/check-limits holds it against this file.
 #pragma once
 
 #include <chrono>
@@ -25,13 +26,12 @@ constexpr int topic_levels_max = 128;               // AWS: 8
 constexpr std::size_t client_id_bytes_max = 65535;  // AWS: 128
 
 // ---- one connection
-constexpr std::uint16_t receive_maximum = 1024;        // unacknowledged PUBLISHes from it; AWS: 100
-constexpr std::uint16_t inflight_max = 65535;          // unacknowledged PUBLISHes to it; AWS: 100
-constexpr std::uint16_t topic_alias_max = 32;          // each way; AWS: 8
-constexpr int subscriptions_per_packet = 1024;         // AWS: 8
-constexpr int subscriptions_per_session = 100'000;     // AWS: 50
-constexpr std::chrono::seconds keep_alive_max{65535};  // AWS: 1200
-constexpr std::chrono::seconds connect_timeout{10};    // TCP accepted to CONNECT complete; AWS: –
+constexpr std::uint16_t receive_maximum = 1024;      // unacknowledged PUBLISHes from it; AWS: 100
+constexpr std::uint16_t inflight_max = 65535;        // unacknowledged PUBLISHes to it; AWS: 100
+constexpr std::uint16_t topic_alias_max = 32;        // each way; AWS: 8
+constexpr int subscriptions_per_packet = 1024;       // AWS: 8
+constexpr int subscriptions_per_session = 100'000;   // AWS: 50
+constexpr std::chrono::seconds connect_timeout{10};  // TCP accepted to CONNECT complete; AWS: –
 constexpr std::size_t parked_bytes_max = 64 * KiB;  // received behind an undecided CONNECT; AWS: –
 constexpr std::size_t output_bytes_max = 16 * MiB;   // unsent; beyond it QoS 0 is dropped; AWS: –
 constexpr std::size_t output_bytes_hard = 24 * MiB;  // beyond it the connection is closed; AWS: –
@@ -128,8 +128,5 @@ constexpr std::size_t policy_bytes_max = 400 * 1024;  // as it comes, with white
 constexpr std::size_t policy_action_bytes_max = 256;  // of a request; longer ones never match
 constexpr std::size_t certificate_values_max = 5;     // of one field, as variables; AWS: 5
 constexpr std::size_t certificate_value_bytes_max = 1024;  // the same, each; AWS: 1,024
-
-// ---- will
-constexpr std::size_t will_payload_bytes_max = 65535;  // MQTT 5 §3.1.3.4: two-byte length
 
 }  // namespace gnomon::limits

@@ -8,6 +8,7 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include "base/escape.h"
 #include "base/json_text.h"
 #include "base/utf8.h"
 
@@ -54,18 +55,6 @@ spdlog::logger& logger() {
   return instance;
 }
 
-// Bytes of the character at `at` if it is one that a terminal or a reader may take for something
-// else: C1 controls (U+0080–9F), line separators and text direction (U+2028–202E, U+2066–2069).
-// `text` is well-formed.
-std::size_t deceptive(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
-  if (byte(0) == 0xc2) return byte(1) < 0xa0 ? 2 : 0;
-  if (byte(0) != 0xe2) return 0;
-  const bool general = byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae;
-  const bool isolates = byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9;
-  return general || isolates ? 3 : 0;
-}
-
 void append_hex(std::string& out, std::string_view bytes) {
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
@@ -78,28 +67,24 @@ void append_hex(std::string& out, std::string_view bytes) {
 // Appends `text` with everything escaped that could end the quotes, the line or the terminal's
 // patience. True if it needs quotes.
 bool append_escaped(std::string& out, std::string_view text) {
+  using Kind = Piece::Kind;
   // is_mqtt_utf8 says no to U+0000 too: then every byte above ASCII is escaped, which is harmless.
   const bool utf8 = is_mqtt_utf8(text);
   bool quotes = text.empty();
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
+  while (!text.empty()) {
+    const Piece piece = first_piece(text);
+    text.remove_prefix(piece.text.size());
+    const bool escaped = piece.kind != Kind::plain || (piece.text.size() > 1 && !utf8);
+    quotes |= escaped || piece.text == " " || piece.text == "=";
+    if (!escaped) {
+      out += piece.text;
+    } else if (piece.kind == Kind::quote) {
+      (out += '\\') += piece.text;
+    } else if (piece.kind == Kind::newline) {
       out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) {
-      append_hex(out, text.substr(i, 1));
-    } else if (const std::size_t count = byte >= 0x80 ? deceptive(text, i) : 0; count > 0) {
-      append_hex(out, text.substr(i, count));
-      i += count - 1;
     } else {
-      out += c;
-      quotes |= c == ' ' || c == '=';
-      continue;
+      append_hex(out, piece.text);
     }
-    quotes = true;
   }
   return quotes;
 }

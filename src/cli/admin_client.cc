@@ -108,4 +108,10 @@ std::string encoded(const std::string& text) {
   return out;
 }
 
+WallTime read_wall_time(std::string_view digits) {
+  WallTime at;
+  for (const char c : digits) at.ms = at.ms * 10 + (c - '0');
+  return at;
+}
+
 }  // namespace gnomon::cli

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace gnomon::cli {
@@ -20,5 +22,8 @@ Result<AdminAnswer> ask(const std::string& address, const std::string& method,
 
 // Percent-encoded, for the value of a query.
 [[nodiscard]] std::string encoded(const std::string& text);
+
+// A time as answers tell it: milliseconds since 1970, in digits.
+[[nodiscard]] WallTime read_wall_time(std::string_view digits);
 
 }  // namespace gnomon::cli

@@ -55,7 +55,7 @@ Arguments::Arguments(std::string usage, std::string purpose, std::vector<std::st
   state_->examples = std::move(examples);
   state_->app.description(std::move(purpose));
   state_->app.set_help_flag();
-  state_->formatter->column_width(34);
+  state_->formatter->column_width(help_column);
   state_->heading = "Options";
 }
 

@@ -15,6 +15,10 @@ namespace gnomon::cli {
 // Exit codes of every command.
 constexpr int exit_done = 0, exit_failed = 1, exit_misuse = 2;
 
+// Where the explanation of an option stands in a line of help, in bytes; a name that reaches so far
+// has it in the next line.
+constexpr std::size_t help_column = 34;
+
 // Arguments: the options that a command takes, its help, and reading them.
 // Names are as CLI11 writes them: "-t,--topic" for an option, "FILE" for a positional argument.
 // Every command has --help, and -h unless it uses that for something else.

@@ -395,6 +395,13 @@ void print_help() {
 
 }  // namespace
 
+std::vector<std::string_view> bench_loads() {
+  std::vector<std::string_view> names;
+  for (const Kind& kind : kinds) names.emplace_back(kind.name);
+  for (const Tool& tool : tools) names.emplace_back(tool.name);
+  return names;
+}
+
 int bench(Words words) {
   const std::string load = words.empty() ? "" : words.front();
   if (load == "--help" || load == "-h") {

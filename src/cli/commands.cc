@@ -17,7 +17,7 @@ constexpr std::array<Command, 17> commands{{
     {"check-config", "Tell every mistake in the settings, and what they come to", check_config},
     {"backup", "Copy everything that is kept, while the server runs", backup},
     {"restore", "Make a data folder from a backup", restore},
-    {"device", "Make a key and a certificate for a device", device},
+    {"device", "Make a key and a certificate for a device", device, device_parts},
     {"passwd", "Set a user's password in a file", passwd},
     {"clients", "List clients: those that are connected, and sessions that are kept", clients},
     {"client", "Tell all about one client", client},
@@ -27,7 +27,7 @@ constexpr std::array<Command, 17> commands{{
     {"trace", "Print the packets of a client as they come and go", trace},
     {"pub", "Publish messages", publish},
     {"sub", "Print the messages of topics", subscribe},
-    {"bench", "Put load on a broker and measure it", bench},
+    {"bench", "Put load on a broker and measure it", bench, bench_loads},
     {"completions", "Print what makes bash complete commands and options", completions},
     {"manual", "Print the manual page", manual},
 }};

@@ -16,6 +16,7 @@ int check_config(Words words);
 int backup(Words words);
 int restore(Words words);
 int device(Words words);
+std::vector<std::string_view> device_parts();  // "cert"
 int passwd(Words words);
 int clients(Words words);
 int client(Words words);
@@ -26,6 +27,7 @@ int trace(Words words);
 int publish(Words words);
 int subscribe(Words words);
 int bench(Words words);
+std::vector<std::string_view> bench_loads();  // "pairs", …
 int completions(Words words);
 int manual(Words words);
 
@@ -34,6 +36,8 @@ struct Command {
   std::string_view name;
   std::string_view purpose;
   int (*run)(Words words);
+  // What its first word can be, if each has options of its own; null: they are the command's.
+  std::vector<std::string_view> (*parts)() = nullptr;
 };
 [[nodiscard]] std::span<const Command> all_commands();
 

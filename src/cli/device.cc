@@ -139,6 +139,8 @@ int device_cert(Words words) {
 
 }  // namespace
 
+std::vector<std::string_view> device_parts() { return {"cert"}; }
+
 int device(Words words) {
   if (!words.empty() && words[0] == "cert") return device_cert(words.subspan(1));
   Arguments arguments("gnomon device cert NAME --out DIR [options]",

@@ -1,7 +1,6 @@
 // gnomon clients, client, kick, subscriptions, retained: what a running server tells over its admin
 // listener, as a table or as JSON.
 #include <algorithm>
-#include <ctime>
 #include <functional>
 #include <iostream>
 #include <utility>
@@ -129,14 +128,9 @@ std::string duration(std::string_view seconds) {
   return std::to_string(left / 86'400) + "d";
 }
 
+// "2023-11-14T22:13:20Z"
 std::string utc(std::string_view milliseconds) {
-  std::int64_t ms = 0;
-  for (const char c : milliseconds) ms = ms * 10 + (c - '0');
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%FT%TZ", &parts)};
+  return to_string(read_wall_time(milliseconds)).substr(0, 19) + 'Z';
 }
 
 std::string text(std::string_view value) { return std::string(value); }

@@ -28,4 +28,9 @@ bool notify_manager(std::string_view state) {
   return sent == static_cast<ssize_t>(state.size());
 }
 
+std::string reloading_state(Instant now) {
+  constexpr std::int64_t ns_per_us = 1000;
+  return "RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.ns / ns_per_us);
+}
+
 }  // namespace gnomon::cli

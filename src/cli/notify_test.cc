@@ -36,4 +36,8 @@ TEST_CASE("the manager hears what a service tells") {
   unsetenv("NOTIFY_SOCKET");
 }
 
+TEST_CASE("a service that reloads says since when") {
+  CHECK(reloading_state(Instant{7'000'999}) == "RELOADING=1\nMONOTONIC_USEC=7000");
+}
+
 }  // namespace gnomon::cli

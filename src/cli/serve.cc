@@ -157,7 +157,12 @@ int serve(Words words) {
   notify_manager("READY=1");
   log_info("started", {{"version", version()}, {"durability", on_disk ? "disk" : "memory"}});
   int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) server.reload();
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
+    notify_manager(reloading_state(monotonic.now()));
+    server.reload([](const Result<void>& result) {
+      notify_manager("READY=1\nSTATUS=" + (result ? "" : result.error().message));
+    });
+  }
   notify_manager("STOPPING=1");
   log_info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
   server.stop();

@@ -1,6 +1,5 @@
 // gnomon trace: asks the admin listener again and again for the packets of a client.
 #include <csignal>
-#include <ctime>
 #include <iostream>
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -36,14 +35,7 @@ Result<Json> ask_json(const std::string& admin, const std::string& method,
 
 // "10:41:03.042" in UTC.
 std::string time_of_day(std::string_view milliseconds) {
-  std::int64_t ms = 0;
-  for (const char c : milliseconds) ms = ms * 10 + (c - '0');
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[16];
-  std::strftime(text, sizeof text, "%T", &parts);
-  return text + ('.' + std::to_string(1000 + ms % 1000).substr(1));
+  return to_string(read_wall_time(milliseconds)).substr(11, 12);
 }
 
 struct Wanted {

@@ -241,7 +241,7 @@ TEST_CASE("why TLS came to nothing reaches the user") {
         where + "the server refuses TLS: tlsv1 alert no application protocol;");
   CHECK(world.notes.kind == Closed::Kind::transport);
 
-  CHECK(world.connect(at(23, World::tls())).ends_with("the server does not speak TLS there;"));
+  CHECK(world.connect(at(23, World::tls())).ends_with("the server does not speak TLS;"));
   CHECK(world.connect(at(25, World::tls()))
             .ends_with("the server closed the connection during the TLS handshake;"));
   CHECK(world.connect(at(9, World::tls())) ==

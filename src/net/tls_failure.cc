@@ -1,4 +1,4 @@
-// What both clients of TLS have in common: whom they ask for, sessions, and why it failed.
+// What both clients of TLS have in common: whom they ask for, sessions; and why TLS has failed.
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -59,24 +59,24 @@ Error tls_failure(SSL* ssl) {
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return {Code::unavailable, "TLS failed: " + text};
   if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
     return {Code::denied, "the server's certificate " + judgement(ssl)};
-  if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)
-    return {Code::unavailable, "the server does not speak TLS there"};
+  const std::string other = SSL_is_server(ssl) == 1 ? "the client" : "the server";
+  if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST ||
+      reason == SSL_R_HTTPS_PROXY_REQUEST)
+    return {Code::unavailable, other + " does not speak TLS"};
   // RFC 8446 §6.2: what the other end has sent before it closed.
-  if (reason > SSL_AD_REASON_OFFSET) return {Code::unavailable, "the server refuses TLS: " + text};
+  if (reason > SSL_AD_REASON_OFFSET) return {Code::unavailable, other + " refuses TLS: " + text};
   return {Code::unavailable, "TLS failed: " + text};
 }
 
-std::pair<TlsFault, std::string> handshake_fault() {
-  const unsigned long code = ERR_peek_error();
-  const char* words = ERR_reason_error_string(code);
-  std::string text = words == nullptr ? "the connection broke" : words;
-  ERR_clear_error();
-  if (ERR_GET_LIB(code) != ERR_LIB_SSL) return {TlsFault::other, std::move(text)};
+namespace {
+
+TlsFault fault_of(unsigned long code) {
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL) return TlsFault::other;
   switch (const int reason = ERR_GET_REASON(code)) {
     case SSL_R_HTTP_REQUEST:
     case SSL_R_HTTPS_PROXY_REQUEST:
     case SSL_R_WRONG_VERSION_NUMBER:  // of a record: what came is none
-      return {TlsFault::not_tls, "what came is not TLS (" + text + ")"};
+      return TlsFault::not_tls;
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_NO_SHARED_CIPHER:
     case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
@@ -84,12 +84,17 @@ std::pair<TlsFault, std::string> handshake_fault() {
     case SSL_R_NO_SUITABLE_KEY_SHARE:
     case SSL_R_NO_APPLICATION_PROTOCOL:
     case SSL_R_INAPPROPRIATE_FALLBACK:
-      return {TlsFault::no_agreement, std::move(text)};
+      return TlsFault::no_agreement;
     default:
-      // RFC 8446 §6.2: what the client has sent before it closed.
-      if (reason > SSL_AD_REASON_OFFSET) return {TlsFault::by_client, "the client says: " + text};
-      return {TlsFault::other, std::move(text)};
+      return reason > SSL_AD_REASON_OFFSET ? TlsFault::by_client : TlsFault::other;
   }
+}
+
+}  // namespace
+
+std::pair<TlsFault, std::string> handshake_fault(SSL* ssl) {
+  const TlsFault fault = fault_of(ERR_peek_error());
+  return {fault, tls_failure(ssl).message};
 }
 
 }  // namespace gnomon::net

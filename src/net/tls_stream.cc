@@ -17,8 +17,6 @@ namespace {
 // counted.
 constexpr std::size_t below_bytes_max = 256 * KiB;
 
-TlsStream& stream_of(BIO* bio) { return *static_cast<TlsStream*>(BIO_get_data(bio)); }
-
 }  // namespace
 
 void Free::operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -28,70 +26,22 @@ void Free::operator()(BIO* bio) const { BIO_free_all(bio); }
 void Free::operator()(X509* certificate) const { X509_free(certificate); }
 void Free::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
 
-// ---- OpenSSL's way to the stream below
-
-int TlsStream::bio_read(BIO* bio, char* to, int size) {
-  BIO_clear_retry_flags(bio);
-  ByteView& in = stream_of(bio).in_;
-  if (in.empty()) {
-    BIO_set_retry_read(bio);
-    return -1;
-  }
-  const std::size_t count = std::min(in.size(), static_cast<std::size_t>(size));
-  std::copy_n(in.data(), count, reinterpret_cast<std::uint8_t*>(to));
-  in = in.subspan(count);
-  return static_cast<int>(count);
-}
-
-int TlsStream::bio_write(BIO* bio, const char* from, int size) {
-  BIO_clear_retry_flags(bio);
-  TlsStream& stream = stream_of(bio);
-  if (!stream.below_) return size;  // nobody is there any more
-  stream.below_->output().append(from, static_cast<std::size_t>(size));
-  return size;
-}
-
-long TlsStream::bio_control(BIO*, int command, long, void*) {
-  return command == BIO_CTRL_FLUSH ? 1 : 0;
-}
-
-BIO_METHOD* TlsStream::bio_method() {
-  static BIO_METHOD* const method = [] {
-    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
-    BIO_meth_set_read(made, bio_read);
-    BIO_meth_set_write(made, bio_write);
-    BIO_meth_set_ctrl(made, bio_control);
-    return made;
-  }();
-  return method;
-}
-
 // ---- life
 
 TlsStream::TlsStream(TlsLayer& layer, runtime::StreamHandler& user, bool is_client)
-    : Stream(layer.loop_),
+    : Layer(layer.loop_, user),
       layer_(layer),
       config_(layer.config_),
-      user_(&user),
       ssl_(SSL_new(config_->state_->context.get())),
       is_client_(is_client) {
-  is_layer_ = true;
-  BIO* bio = BIO_new(bio_method());
-  BIO_set_data(bio, this);
-  BIO_set_init(bio, 1);
-  SSL_set_bio(ssl_.get(), bio, bio);
+  serve(ssl_.get());
   is_client_ ? SSL_set_connect_state(ssl_.get()) : SSL_set_accept_state(ssl_.get());
 }
 
 TlsStream::~TlsStream() = default;
 
-void TlsStream::open(runtime::StreamPtr below) {
-  below_ = std::move(below);
-  peer_ = below_->peer();
-}
-
 void TlsStream::open(runtime::StreamPtr below, ByteView unread) {
-  open(std::move(below));
+  lie_on(std::move(below));
   below_->set_handler(*this);
   if (unread.empty()) return;
   kept_.append(unread);
@@ -213,7 +163,7 @@ bool TlsStream::shake_hands() {
   if (is_client_) {
     fail(tls_failure(ssl_.get()));
   } else {
-    const auto [fault, why] = handshake_fault();
+    const auto [fault, why] = handshake_fault(ssl_.get());
     note_fault(fault, why);
     end(runtime::Ended::error);
   }
@@ -323,7 +273,7 @@ runtime::StreamPtr TlsLayer::adopt(const runtime::Accepted& accepted,
                                    runtime::StreamHandler& handler) {
   auto* stream = new TlsStream(*this, handler, false);
   runtime::StreamPtr held(stream);
-  stream->open(loop_.adopt(accepted, *stream));
+  stream->lie_on(loop_.adopt(accepted, *stream));
   return held;
 }
 
@@ -343,7 +293,7 @@ runtime::StreamPtr TlsLayer::connect(const runtime::Address& address, const std:
   stream->set_name(name);
   stream->resume_with(std::move(session));
   stream->tell_refusal(std::move(refused));
-  stream->open(loop_.connect(address, *stream));
+  stream->lie_on(loop_.connect(address, *stream));
   return held;
 }
 

@@ -6,14 +6,15 @@
 #include <string>
 #include <utility>
 
+#include "net/layer.h"
 #include "net/tls.h"
+#include "net/tls_bio.h"
 
 // OpenSSL's, whose headers stay in .cc files.
 struct ssl_st;
 struct ssl_ctx_st;
 struct ssl_session_st;
 struct bio_st;
-struct bio_method_st;
 struct x509_st;
 struct evp_pkey_st;
 
@@ -51,19 +52,16 @@ void drop_key(x509_st* certificate);
 // Why OpenSSL has just failed on this connection, and no more errors in its queue.
 Error tls_failure(ssl_st* ssl);
 // The same of a client's handshake, as a server sees it.
-std::pair<TlsFault, std::string> handshake_fault();
+std::pair<TlsFault, std::string> handshake_fault(ssl_st* ssl);
 
-// OpenSSL reads what the stream below has brought where it lies, and writes into that stream's
-// output: there are no buffers between. What the user appends is encrypted at the end of the turn,
-// as far as the stream below takes it, so pending() tells of a slow peer. Owner: its user, through
-// StreamPtr.
-class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
+// What the user appends is encrypted at the end of the turn, as far as the stream below takes it,
+// so pending() tells of a slow peer. Owner: its user, through StreamPtr.
+class TlsStream final : public Layer, private TlsBio {
  public:
   TlsStream(TlsLayer& layer, runtime::StreamHandler& user, bool is_client);
   ~TlsStream() override;
 
-  void open(runtime::StreamPtr below);
-  // On which somebody else has read the beginning.
+  // On a stream of which somebody else has read the beginning.
   void open(runtime::StreamPtr below, ByteView unread);
   void set_name(const std::string& name);
   void resume_with(std::shared_ptr<TlsLayer::Session> session);
@@ -73,15 +71,9 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
 
   void pause() override;
   void resume() override;
-  void set_handler(runtime::StreamHandler& handler) override {
-    if (user_ != nullptr) user_ = &handler;
-  }
-  [[nodiscard]] std::uint32_t progress() const override { return below_ ? below_->progress() : 0; }
   [[nodiscard]] const runtime::Security* security() const override {
     return security_ ? &*security_ : nullptr;
   }
-
-  static bio_method_st* bio_method();
 
  private:
   friend class TlsLayer;
@@ -91,9 +83,6 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   void on_ended(runtime::Ended why) override;
   void write_output() override;
   void close(bool flush_first) override;
-  [[nodiscard]] std::size_t pending_below() const override {
-    return below_ ? below_->pending() : 0;
-  }
 
   void take_input();
   bool shake_hands();
@@ -103,20 +92,15 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   void fail(const Error& error);
   void note_fault(TlsFault fault, std::string_view why);
   void end(runtime::Ended why);
-  static int bio_read(bio_st* bio, char* to, int size);
-  static int bio_write(bio_st* bio, const char* from, int size);
-  static long bio_control(bio_st* bio, int command, long number, void* pointer);
+  Buffer* encrypted_output() override { return below_ ? &below_->output() : nullptr; }
 
   TlsLayer& layer_;
   std::shared_ptr<const TlsConfig> config_;
-  runtime::StreamHandler* user_;  // null: closed, or ended
-  runtime::StreamPtr below_;
   Held<ssl_st> ssl_;
   std::shared_ptr<TlsLayer::Session> session_;
   TlsLayer::Refused refused_;
   std::optional<runtime::Security> security_;  // once the handshake is done
-  ByteView in_;                                // encrypted, not read yet
-  Buffer kept_;                                // the same, when it must outlive the call
+  Buffer kept_;                                // of in_, what must outlive the call
   bool paused_ = false;
   bool is_client_;
 };

@@ -267,6 +267,27 @@ TEST_CASE("a server that is another one is not talked to") {
   CHECK(anybody.connected);
 }
 
+TEST_CASE("a server is told why a handshake has failed") {
+  World world({.certificates = {}, .key = {}, .protocols = {"mqtt"}, .ask_for_certificate = false});
+  std::vector<std::string> told;
+  world.layer->on_failed([&](const runtime::Peer& peer, TlsFault, std::string_view why) {
+    CHECK(peer.is_loopback());
+    told.emplace_back(why);
+  });
+  world.connect(world.make_client(), nullptr, "other.test");
+  world.network.run();
+  world.connect(
+      world.make_client({.authorities = {}, .certificates = {}, .key = {}, .protocols = {"h2"}}));
+  world.network.run();
+  world.network.connect(world.listener->address())
+      ->send(as_bytes("\x10\x0c"
+                      "abcdefgh"));
+  world.network.run();
+  CHECK(told == std::vector<std::string>{"the client refuses TLS: sslv3 alert bad certificate",
+                                         "TLS failed: no application protocol",
+                                         "the client does not speak TLS"});
+}
+
 TEST_CASE("what is not TLS ends, and says so only to its own user") {
   World world;
   std::uint64_t told = 0;

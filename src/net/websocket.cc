@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "net/layer.h"
 #include "net/websocket_frame.h"
 
 namespace gnomon::net {
@@ -25,15 +26,12 @@ struct Opening {
 // WebSocketStream: payload over the frames of the stream below. Input is unframed where it lies and
 // handed on in one piece; output is framed once a turn, straight into the output of the stream
 // below. Owner: its user, through StreamPtr.
-class WebSocketStream final : public runtime::Stream, private runtime::StreamHandler {
+class WebSocketStream final : public Layer {
  public:
   WebSocketStream(runtime::Loop& loop, runtime::StreamHandler& user, Random* random)
-      : Stream(loop),
-        user_(&user),
+      : Layer(loop, user),
         random_(random),
-        reader_(random == nullptr ? WebSocketRole::server : WebSocketRole::client) {
-    is_layer_ = true;
-  }
+        reader_(random == nullptr ? WebSocketRole::server : WebSocketRole::client) {}
   ~WebSocketStream() override = default;
 
   void serve(runtime::StreamPtr below, ByteView unread);
@@ -41,10 +39,6 @@ class WebSocketStream final : public runtime::Stream, private runtime::StreamHan
 
   void pause() override;
   void resume() override;
-  void set_handler(runtime::StreamHandler& handler) override {
-    if (user_ != nullptr) user_ = &handler;
-  }
-  [[nodiscard]] std::uint32_t progress() const override { return below_ ? below_->progress() : 0; }
   [[nodiscard]] const runtime::Security* security() const override {
     return below_ ? below_->security() : nullptr;
   }
@@ -57,9 +51,6 @@ class WebSocketStream final : public runtime::Stream, private runtime::StreamHan
   void on_ended(runtime::Ended why) override;
   void write_output() override;
   void close(bool flush_first) override;
-  [[nodiscard]] std::size_t pending_below() const override {
-    return below_ ? below_->pending() : 0;
-  }
 
   void read_opening();
   void read_frames(std::span<std::uint8_t> bytes);
@@ -70,9 +61,7 @@ class WebSocketStream final : public runtime::Stream, private runtime::StreamHan
   void end(runtime::Ended why);
   std::optional<WebSocketMask> mask();
 
-  runtime::StreamPtr below_;      // null: ended
-  runtime::StreamHandler* user_;  // null: closed, or ended
-  Random* random_;                // of a client's masks; null: a server's side
+  Random* random_;  // of a client's masks; null: a server's side
   std::unique_ptr<Opening> opening_;
   WebSocketReader reader_;
   Buffer kept_;  // received, not read yet
@@ -82,9 +71,8 @@ class WebSocketStream final : public runtime::Stream, private runtime::StreamHan
 // ---- life
 
 void WebSocketStream::serve(runtime::StreamPtr below, ByteView unread) {
-  below_ = std::move(below);
+  lie_on(std::move(below));
   below_->set_handler(*this);
-  peer_ = below_->peer();
   kept_.append(unread);
   if (!kept_.empty()) flush();
 }
@@ -93,8 +81,7 @@ void WebSocketStream::connect(WebSocketClient client) {
   opening_ = std::make_unique<Opening>();
   opening_->client = std::move(client);
   opening_->key = make_websocket_key(*random_);
-  below_ = opening_->client.connect(*this);
-  peer_ = below_->peer();
+  lie_on(opening_->client.connect(*this));
 }
 
 void WebSocketStream::on_connected() {

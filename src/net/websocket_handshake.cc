@@ -58,10 +58,10 @@ std::string accept_for(std::string_view key) {
 // ---- server
 
 Response answer_websocket(const Request& request, const KnownHosts& hosts) {
+  if (auto refusal = refuse_host(request, hosts)) return *refusal;
   if (request.path() != "/mqtt") return plain_answer(404, "MQTT over WebSocket is at /mqtt");
   if (request.method != "GET")
     return with(plain_answer(405, "WebSocket begins with GET"), {"Allow", "GET"});
-  if (auto refusal = refuse_host(request, hosts)) return *refusal;
   if (auto refusal = refuse_origin(request, hosts)) return *refusal;
   if (!request.may_upgrade || !request.lists("connection", "upgrade") ||
       !request.lists("upgrade", "websocket"))

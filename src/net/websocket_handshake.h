@@ -17,7 +17,7 @@ namespace gnomon::net {
 
 // The answer to a request for MQTT over WebSocket: status 101 and what goes with it, or the refusal
 // with its reason:
-//   404 another path than /mqtt; 405 another method than GET; 421 unknown host; 403 foreign origin;
+//   421 unknown host; 404 another path than /mqtt; 405 another method than GET; 403 foreign origin;
 //   426 no upgrade asked for, or another version than 13; 400 a bad key, or no sub-protocol that is
 //   ours (`mqtt`, `mqttv3.1`: the first of the client's that is). Extensions are declined by
 //   silence.

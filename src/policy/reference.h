@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,6 +55,21 @@ inline void add_parts(Patterns& patterns, std::span<const Part> parts) {
     if (part.kind == Part::Kind::any_one) patterns.add_any_one();
     if (part.kind == Part::Kind::variable) patterns.add_variable(0);
   }
+}
+
+// What variables hold: all the same, or nothing.
+struct SameText final : VariableTexts {
+  explicit SameText(std::optional<std::string_view> text = {}) : value(text) {}
+  [[nodiscard]] std::optional<std::string_view> text(std::uint32_t) const override { return value; }
+  std::optional<std::string_view> value;
+};
+
+// What the matcher that is tested says.
+inline bool tested_matches(std::span<const Part> parts, std::string_view text,
+                           std::optional<std::string_view> value = {}) {
+  Patterns patterns;
+  add_parts(patterns, parts);
+  return patterns.matches(patterns.finish(), text, SameText(value));
 }
 
 }  // namespace gnomon::policy

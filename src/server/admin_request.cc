@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/loop.h"
+#include "net/hosts.h"
 
 namespace gnomon::server {
 
@@ -14,25 +14,13 @@ int digit_of(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// The host of "localhost:8080", "[::1]:8080", "127.0.0.1".
-bool is_ours(std::string_view host) {
-  if (host.starts_with('[')) {
-    const std::size_t end = host.find(']');
-    if (end == std::string_view::npos) return false;
-    host = host.substr(1, end - 1);
-  } else {
-    host = host.substr(0, host.find(':'));
-  }
-  return host == "localhost" || runtime::is_loopback({std::string(host), 0});
-}
-
 }  // namespace
 
 Result<void> check_sender(const net::Request& request) {
   if (!request.header("Origin").empty()) {
     return Error{Code::denied, "this is not for pages in a browser: the request has an Origin"};
   }
-  if (!is_ours(request.header("Host"))) {
+  if (!net::KnownHosts().knows_host(request.header("Host"))) {
     return Error{Code::denied, "the Host of the request must be localhost or a loopback address"};
   }
   return {};

@@ -48,9 +48,7 @@ class Front::Arrival final : public runtime::StreamHandler, private runtime::Tim
     head_.append(bytes);
     const net::ProxyRead read = net::read_proxy_header(head_.view());
     if (const auto* refused = std::get_if<net::ProxyRefused>(&read)) {
-      if (front_.log_limiter_.allow(front_.loop_.now())) {
-        log_info("proxy_refused", {{"peer", stream_->peer().to_string()}, {"what", refused->why}});
-      }
+      front_.log_refused_proxy(stream_->peer(), refused->why);
       return refuse(Count::refused_proxy);
     }
     const auto* header = std::get_if<net::ProxyHeader>(&read);
@@ -120,8 +118,8 @@ Front::Front(runtime::Loop& loop, broker::Shard& shard, const FrontSettings& set
   tls_ = std::make_unique<net::TlsLayer>(loop_, std::move(tls));
   // Who only looks whether somebody is here is not worth a line.
   tls_->on_failed([this](const runtime::Peer& peer, net::TlsFault fault, std::string_view why) {
-    if (fault == net::TlsFault::gone || !log_limiter_.allow(loop_.now())) return;
-    log_info("tls_refused", {{"peer", peer.to_string()}, {"what", why}});
+    if (fault == net::TlsFault::gone || !tls_log_.allow(loop_.now())) return;
+    log_info("tls_failed", {{"peer", peer.to_string()}, {"what", why}});
   });
 }
 
@@ -144,6 +142,7 @@ void Front::adopt(Door door, const runtime::Accepted& accepted) {
       std::any_of(settings_.trusted.begin(), settings_.trusted.end(),
                   [&](const net::AddressRange& range) { return range.holds(accepted.peer); });
   if (door == Door::mqtt && !behind_proxy) return shard_.adopt(accepted);
+  if (!trusted) log_refused_proxy(accepted.peer, "its address is not in proxy.trusted");
   if (stopping_ || !trusted || arrivals_.size() >= limits::arrivals_max) {
     add(trusted ? Count::refused_limit : Count::refused_untrusted);
     leave_shard();
@@ -157,6 +156,11 @@ void Front::adopt(Door door, const runtime::Accepted& accepted) {
   Arrival& opened = *arrival;
   arrivals_.emplace(&opened, std::move(arrival));
   opened.open(accepted);
+}
+
+void Front::log_refused_proxy(const runtime::Peer& peer, std::string_view why) {
+  if (!proxy_log_.allow(loop_.now())) return;
+  log_info("proxy_refused", {{"peer", peer.to_string()}, {"what", why}});
 }
 
 void Front::leave_shard() { shard_.load_counter().fetch_sub(1, std::memory_order_relaxed); }
@@ -176,11 +180,11 @@ void Front::retire(Arrival& arrival) {
 
 void Front::serve(const net::Request& request, const net::Exchange& exchange) {
   ++requests_;
+  if (request.path() == websocket_path) return open_websocket(request, exchange);
   if (const auto refusal = net::refuse_host(request, settings_.hosts)) {
     add(Count::http_refused_host);
     return exchange.respond(*refusal);
   }
-  if (request.path() == websocket_path) return open_websocket(request, exchange);
   if (request.path() == root_path) {
     if (request.method != "GET" && request.method != "HEAD") {
       add(Count::http_refused_method);
@@ -196,7 +200,7 @@ void Front::serve(const net::Request& request, const net::Exchange& exchange) {
 void Front::open_websocket(const net::Request& request, const net::Exchange& exchange) {
   const net::Response answer = net::answer_websocket(request, settings_.hosts);
   if (answer.status != 101) {
-    add(Count::http_refused_websocket);
+    add(answer.status == 421 ? Count::http_refused_host : Count::http_refused_websocket);
     return exchange.respond(answer);
   }
   auto taken = exchange.take_over(answer);

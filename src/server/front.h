@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -71,6 +72,7 @@ class Front {
   };
   void add(Count count) { ++counts_[static_cast<std::size_t>(count)]; }
   void leave_shard();
+  void log_refused_proxy(const runtime::Peer& peer, std::string_view why);
   void retire(Arrival& arrival);
   void serve(const net::Request& request, const net::Exchange& exchange);
   void open_websocket(const net::Request& request, const net::Exchange& exchange);
@@ -85,7 +87,7 @@ class Front {
   bool stopping_ = false;
   std::array<std::uint64_t, static_cast<std::size_t>(Count::count_)> counts_{};
   std::uint64_t requests_ = 0, websockets_ = 0;
-  LogLimiter log_limiter_{2};
+  LogLimiter proxy_log_{10}, tls_log_{10};
   net::HttpServer http_;
 };
 

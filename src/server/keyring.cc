@@ -64,28 +64,30 @@ Result<void> Keyring::load() {
   return {};
 }
 
-void Keyring::reload() {
-  setup_.control.post([this] { begin_read(); });
+void Keyring::reload(Done done) {
+  setup_.control.post([this, done = std::move(done)] {
+    waiting_.push_back(done);
+    if (!reading_) begin_read();
+  });
 }
 
 void Keyring::begin_read() {
-  if (reading_) {
-    again_ = true;
-    return;
-  }
   reading_ = true;
-  setup_.pool.run([this] {
+  setup_.pool.run([this, asked = std::exchange(waiting_, {})] {
     auto all = std::make_shared<Result<Read>>(read());
-    setup_.control.post([this, all] {
+    setup_.control.post([this, asked, all] {
       reading_ = false;
+      Result<void> result;
       if (*all) {
         take(std::move(**all));
         log_info("keys_loaded");
       } else {
+        result = all->error();
         log_error("keys_not_loaded",
                   {{"what", all->error().message}, {"then", "those from before go on"}});
       }
-      if (std::exchange(again_, false)) begin_read();
+      for (const Done& done : asked) done(result);
+      if (!waiting_.empty()) begin_read();
     });
   });
 }
@@ -104,7 +106,7 @@ void Keyring::arm() {
 }
 
 void Keyring::on_timer() {
-  if (setup_.wall.now() >= renew_at_) begin_read();
+  if (setup_.wall.now() >= renew_at_ && !reading_) begin_read();
   arm();
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -46,8 +47,9 @@ class Keyring final : private runtime::Timer {
   // From now on: certificates are renewed when they are due; `use` hears of every new one.
   void watch(UseTls use);
   // Reads all again, on the pool. If something is wrong with it, it is logged, and what held before
-  // goes on to hold. Any thread.
-  void reload();
+  // goes on to hold. `done` is told on the control loop what came of it. Any thread.
+  using Done = std::function<void(const Result<void>&)>;
+  void reload(Done done);
 
   [[nodiscard]] const std::shared_ptr<const net::TlsConfig>& tls() const { return tls_; }
   [[nodiscard]] const std::string& root_path() const { return root_path_; }
@@ -70,8 +72,8 @@ class Keyring final : private runtime::Timer {
   std::shared_ptr<const net::TlsConfig> tls_;
   std::string root_path_, root_pem_;
   WallTime renew_at_{};
-  bool reading_ = false;  // on the pool
-  bool again_ = false;    // asked for meanwhile
+  bool reading_ = false;       // on the pool
+  std::vector<Done> waiting_;  // for what is read next
 };
 
 }  // namespace gnomon::server

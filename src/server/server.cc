@@ -333,7 +333,9 @@ void Server::stop() {
   state_->started = false;
 }
 
-void Server::reload() { state_->keyring->reload(); }
+void Server::reload(std::function<void(const Result<void>&)> done) {
+  state_->keyring->reload(std::move(done));
+}
 
 const Server::Listening& Server::listening() const { return state_->listening; }
 const std::string& Server::root_path() const { return state_->keyring->root_path(); }

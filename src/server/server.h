@@ -64,8 +64,8 @@ class Server {
   void stop();
 
   // Reads certificates, keys and passwords again; what is wrong with them is logged, and those from
-  // before go on. Returns at once.
-  void reload();
+  // before go on. Returns at once; `done` is told on the control loop's thread what came of it.
+  void reload(std::function<void(const Result<void>&)> done);
 
   // Where it listens; nullopt or none: off.
   struct Listening {

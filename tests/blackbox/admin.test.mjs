@@ -1,6 +1,7 @@
 // The admin listener: /healthz, /metrics, and bad requests.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import net from 'node:net';
 import { within } from '../harness/raw.mjs';
 import { run } from '../harness/server.mjs';
@@ -60,6 +61,26 @@ suite('admin', (test) => {
     assert.equal((await w.server.get('/readyz', { method: 'HEAD' })).status, 200);
     const many = await Promise.all(Array.from({ length: 50 }, () => w.server.get('/readyz')));
     assert.ok(many.every(({ status }) => status === 200));
+  });
+
+  test('GET /metrics has what docs/metrics.md tells of, and nothing else', async (w) => {
+    const page = (name) => fs.readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+    const series = new Set((await (await w.server.get('/metrics')).text()).split('\n')
+      .filter((line) => line !== '').flatMap((line) => line.match(/^# TYPE (.*)/)?.[1]
+        ?? (line.startsWith('#') ? [] : line.replace(/ [^ ]+$/, '').replace(/version="[^"]+"/, 'version'))));
+    const told = [...page('metrics.md').matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]+) \|/gm)]
+      .flatMap(([, name, type, cell]) => {
+        const [label, ...values] = [...cell.matchAll(/`(\w+)`/g)].map(([, word]) => word);
+        const labels = values.map((value) => `{${label}="${value}"}`);
+        if (labels.length === 0) labels.push(label === undefined ? '' : `{${label}}`);
+        return [`${name} ${type}`, ...labels.map((each) => name + each)];
+      });
+    assert.deepEqual(told.toSorted(), [...series].toSorted());
+    for (const name of ['security.md', 'limits.md']) {
+      for (const [metric] of page(name).matchAll(/gnomon_\w+_total(\{\w+="\w+"\})?/g)) {
+        assert.ok([...series].some((each) => each.startsWith(metric)), `${metric} in ${name}`);
+      }
+    }
   });
 
   test('GET /metrics tells of the process', async (w) => {

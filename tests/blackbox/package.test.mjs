@@ -51,7 +51,7 @@ describe('the Debian package', { timeout: 300_000 }, () => {
 
   it('the unit waits for READY=1, and has a user of its own and no other rights', () => {
     const unit = fs.readFileSync(inside('usr/lib/systemd/system/gnomon.service'), 'utf8');
-    for (const line of ['Type=notify', 'DynamicUser=yes', 'StateDirectory=gnomon',
+    for (const line of ['Type=notify', 'ExecReload=/bin/kill -HUP $MAINPID', 'DynamicUser=yes', 'StateDirectory=gnomon',
       'ExecStart=/usr/bin/gnomon serve --config /etc/gnomon/gnomon.toml', 'NoNewPrivileges=yes',
       'ProtectSystem=strict']) {
       assert.ok(unit.split('\n').includes(line), line);
@@ -64,6 +64,7 @@ describe('the Debian package', { timeout: 300_000 }, () => {
     const checked = tool(gnomon, ['check-config', '--config', config]);
     assert.match(checked, /^local = false +# .*gnomon\.toml:\d+$/m);
     assert.match(checked, /^data = \/var\/lib\/gnomon +#/m);
+    assert.match(checked, /^listen\.mqtt = off +#/m);
     const child = spawn(gnomon, ['serve', '--config', config, '--data', path.join(folder, 'data'),
       '--listen-mqtt', '127.0.0.1:0', '--listen-mqtts', '127.0.0.1:0', '--listen-https',
       '127.0.0.1:0', '--listen-http', '127.0.0.1:0', '--listen-admin', 'off'], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -80,9 +81,45 @@ describe('the Debian package', { timeout: 300_000 }, () => {
     assert.equal(await within(deadline, 'the end', ended), 0);
   });
 
+  it('the settings that are shown there and not set are settings', () => {
+    const text = fs.readFileSync(inside('etc/gnomon/gnomon.toml'), 'utf8');
+    const shown = path.join(folder, 'shown.toml');
+    fs.writeFileSync(shown, text.replace(/^# (?=[a-z_.]+ = )/gm, ''));
+    const checked = tool(inside('usr/bin/gnomon'), ['check-config', '--config', shown]);
+    for (const name of ['passwords', 'tls.key', 'proxy.trusted', 'sys.interval']) {
+      assert.match(checked, new RegExp(`^${name} = .* # .*shown\\.toml:\\d+$`, 'm'));
+    }
+  });
+
+  const manual = () => fs.readFileSync(inside('usr/share/man/man1/gnomon.1'), 'utf8')
+    .replaceAll('\\-', '-');
+  // What bash offers for the last of the words behind "gnomon".
+  const complete = (...words) => tool('bash', ['-c', `
+    source "$1"; shift; PATH=${path.dirname(inside('usr/bin/gnomon'))}:$PATH
+    COMP_WORDS=(gnomon "$@"); COMP_CWORD=$#; _gnomon; printf '%s\\n' "\${COMPREPLY[@]}"`,
+  'bash', inside('usr/share/bash-completion/completions/gnomon'), ...words]).trim().split('\n');
+  const named = (help) => [...help.matchAll(/^ {2}([a-z][a-z-]+) {2}/gm)].map(([, name]) => name);
+
+  it('manual page and completion have every option that a command\'s help names', async () => {
+    const help = async (words) => (await run([...words, '--help'])).stdout;
+    const commands = named(await help([])).map((name) => [name]);
+    commands.push(['device', 'cert'], ...named(await help(['bench'])).map((load) => ['bench', load]));
+    assert.ok(commands.length > 25, commands.join());
+    const page = manual();
+    for (const words of commands) {
+      const text = await help(words);
+      const options = [...text.matchAll(/^ {2}(-[^ ]+)/gm)].flatMap(([, names]) => names.split(','));
+      const offered = new Set(complete(...words, '-'));
+      for (const option of options) {
+        const pattern = new RegExp(`^\\.B.*(?<![\\w-])${option}(?![\\w-])`, 'm');
+        assert.match(page, pattern, words.join(' '));
+        assert.ok(offered.has(option), `${words.join(' ')}: ${option} in ${[...offered]}`);
+      }
+    }
+  });
+
   it('the manual page names every command and every setting', async () => {
-    const page = fs.readFileSync(inside('usr/share/man/man1/gnomon.1'), 'utf8')
-      .replaceAll('\\-', '-');
+    const page = manual();
     const commands = (await run(['--help'])).stdout.matchAll(/^ {2}([a-z][a-z-]+) /gm);
     const settings = (await run(['check-config'])).stdout.matchAll(/^([a-z._]+) = /gm);
     for (const [, name] of commands) {
@@ -92,13 +129,10 @@ describe('the Debian package', { timeout: 300_000 }, () => {
   });
 
   it('bash completes commands and options', () => {
-    const complete = (...words) => tool('bash', ['-c', `
-      source "$1"; shift; PATH=${path.dirname(inside('usr/bin/gnomon'))}:$PATH
-      COMP_WORDS=(gnomon "$@"); COMP_CWORD=$#; _gnomon; printf '%s\\n' "\${COMPREPLY[@]}"`,
-    'bash', inside('usr/share/bash-completion/completions/gnomon'), ...words]).trim().split('\n');
     assert.deepEqual(complete('subs'), ['subscriptions']);
     assert.deepEqual(complete('pub', '--repeat-'), ['--repeat-delay']);
     assert.ok(complete('sub', '-').includes('-t'));
     assert.deepEqual(complete('serve', '--compa'), ['--compat']);
+    assert.deepEqual(complete('bench', 'fan'), ['fanin', 'fanout']);
   });
 });

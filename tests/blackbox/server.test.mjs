@@ -1,9 +1,11 @@
 // gnomon serve: ready line, stopping, what it refuses to start with.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
 import * as codec from '../harness/codec.mjs';
 import { Raw, within } from '../harness/raw.mjs';
@@ -227,4 +229,41 @@ describe('starting', { concurrency: 4 }, () => {
     for (const raw of raws) await raw.expect('connack', { code: 0 });
     for (const raw of raws) raw.destroy();
   }));
+});
+
+// Who listens on NOTIFY_SOCKET, as systemd does; Node has no such sockets.
+function manager(file) {
+  const child = spawn('perl', ['-MIO::Socket::UNIX', '-e', `
+    $| = 1;
+    my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $ARGV[0]) or die "$!\\n";
+    print "listening\\n";
+    print s/\\n/ /gr, "\\n" while defined $socket->recv($_, 4096);`, file]);
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  return { stop: () => child.kill(),
+    next: async () => (await within(5000, 'a message to the manager', lines.next())).value };
+}
+
+describe('the service manager', { timeout: 60_000 }, () => {
+  it('hears of the start, of what SIGHUP came to, and of the stop', async () => {
+    const folder = temporaryFolder();
+    const heard = manager(path.join(folder, 'notify'));
+    assert.equal(await heard.next(), 'listening');
+    const users = path.join(folder, 'users');
+    fs.writeFileSync(users, '');
+    const env = { NOTIFY_SOCKET: path.join(folder, 'notify'), GNOMON_PASSWORDS: users };
+    await withServer({ env }, async (server) => {
+      const reload = async () => {
+        server.command.process.kill('SIGHUP');
+        assert.match(await heard.next(), /^RELOADING=1 MONOTONIC_USEC=\d+$/);
+        return heard.next();
+      };
+      assert.equal(await heard.next(), 'READY=1');
+      assert.equal(await reload(), 'READY=1 STATUS=');
+      fs.rmSync(users);
+      assert.match(await reload(), /^READY=1 STATUS=passwords: .*users/);
+    });
+    assert.equal(await heard.next(), 'STOPPING=1');
+    heard.stop();
+    fs.rmSync(folder, { recursive: true });
+  });
 });
