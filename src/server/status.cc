@@ -32,17 +32,20 @@ metrics::Table rows() {
        "1 while a jump forward is not believed, and what it makes due is held."},
       {"gnomon_clock_unset", Kind::gauge, "",
        "1 while the wall clock shows a time that cannot be, and is not looked at."},
+      {"gnomon_accept_failures_total", Kind::counter, "",
+       "Connections that could not be accepted: descriptors or memory had run out."},
   });
   return table;
 }
 
 }  // namespace
 
-metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock) {
+metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock,
+                       std::uint64_t accept_failures) {
   const bool memory = config.durability == Durability::memory;
   return {rows(),
           {1, memory ? 0U : 1U, memory ? 1U : 0U, clock.forward, clock.back, clock.doubts ? 1U : 0U,
-           clock.unset ? 1U : 0U}};
+           clock.unset ? 1U : 0U, accept_failures}};
 }
 
 }  // namespace gnomon::server

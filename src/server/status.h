@@ -1,13 +1,17 @@
 // What the server tells of itself in /metrics, beside what its shards count.
 #pragma once
 
+#include <cstdint>
+
 #include "base/wall_guard.h"
 #include "metrics/metrics.h"
 #include "server/config.h"
 
 namespace gnomon::server {
 
-// The version, what an acknowledgement is worth, and what the wall clock has done.
-[[nodiscard]] metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock);
+// The version, what an acknowledgement is worth, what the wall clock has done, and how often a
+// connection could not be accepted.
+[[nodiscard]] metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock,
+                                     std::uint64_t accept_failures);
 
 }  // namespace gnomon::server
