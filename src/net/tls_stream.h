@@ -112,6 +112,7 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   ByteView in_;                                // encrypted, not read yet
   Buffer kept_;                                // the same, when it must outlive the call
   bool paused_ = false;
+  bool owes_drained_ = false;  // the user has seen output wait that goes in a later turn
   bool is_client_;
 };
 
