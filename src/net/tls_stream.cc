@@ -232,6 +232,16 @@ void TlsStream::write_output() {
   }
   encrypt(below_bytes_max);
   write_through(*below_);
+  if (!below_) return;
+  if (!output_.empty() && below_->pending() == 0) {
+    // The peer has taken all at once, so nobody will tell on_drained(): the rest goes in the next
+    // turn, after others' input.
+    owes_drained_ = true;
+    flush();
+  } else if (owes_drained_ && pending() == 0) {
+    owes_drained_ = false;
+    user_->on_drained();
+  }
 }
 
 void TlsStream::encrypt(std::size_t below_max) {
@@ -251,9 +261,9 @@ void TlsStream::encrypt(std::size_t below_max) {
 
 void TlsStream::on_drained() {
   if (!security_) return;
-  encrypt(below_bytes_max);
-  if (below_->pending() > 0) below_->flush();
-  if (output_.empty() && user_ != nullptr) user_->on_drained();
+  owes_drained_ = !output_.empty();
+  if (owes_drained_) return flush();
+  if (user_ != nullptr) user_->on_drained();
 }
 
 // ---- TlsLayer

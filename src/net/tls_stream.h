@@ -102,6 +102,7 @@ class TlsStream final : public Layer, private TlsBio {
   std::optional<runtime::Security> security_;  // once the handshake is done
   Buffer kept_;                                // of in_, what must outlive the call
   bool paused_ = false;
+  bool owes_drained_ = false;  // the user has seen output wait that goes in a later turn
   bool is_client_;
 };
 

@@ -201,6 +201,23 @@ TEST_CASE("what is said arrives, in both directions, whatever the pieces") {
   }
 }
 
+TEST_CASE("a long answer is written to its end, also to a peer that takes all of it at once") {
+  for (const std::size_t size :
+       std::initializer_list<std::size_t>{100'000, 300'000, 600'000, 3'000'000}) {
+    World world;
+    End& end = world.connect(world.make_client());
+    world.network.run();
+    REQUIRE(end.connected);
+    const int drained = end.drained;
+    end.say(std::string(size, 'x'));
+    world.network.step();
+    world.network.run();
+    CHECK(end.got == std::string(size, 'x'));
+    CHECK(end.stream->pending() == 0);
+    CHECK((size < 300'000 || end.drained > drained));
+  }
+}
+
 TEST_CASE("ALPN: the server's dearest; only others: refused; none: nothing is chosen") {
   World world({.certificates = {},
                .key = {},

@@ -122,7 +122,8 @@ void Admin::metrics(const net::Request&, const Respond& respond) {
         broker::Counters early;
         early.set(broker::Count::connect_refused_starting, refused_early_.load());
         std::vector<metrics::Sample> samples{
-            status(view_.config, view_.ports.wall.stats(), view_.syncer.stats()),
+            status(view_.config, view_.ports.wall.stats(), view_.syncer.stats(),
+                   view_.control.stats().accept_failures),
             process_status(started_), early.sample()};
         for (const broker::Counters& counters : gather->counters) {
           samples.push_back(counters.sample());

@@ -35,6 +35,8 @@ metrics::Table rows() {
       {"gnomon_syncs_total", Kind::counter, "", "Times the store was made durable."},
       {"gnomon_sync_seconds_total", Kind::counter, "", "Time that took, in seconds.", 1e-9},
       {"gnomon_sync_seconds_max", Kind::gauge, "", "The longest of them, in seconds.", 1e-9},
+      {"gnomon_accept_failures_total", Kind::counter, "",
+       "Connections that could not be accepted: descriptors or memory had run out."},
   });
   return table;
 }
@@ -42,11 +44,12 @@ metrics::Table rows() {
 }  // namespace
 
 metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock,
-                       const partition::Syncer::Stats& syncs) {
+                       const partition::Syncer::Stats& syncs,
+                       std::uint64_t accept_failures) {
   const bool memory = config.durability == Durability::memory;
   return {rows(),
           {1, memory ? 0U : 1U, memory ? 1U : 0U, clock.forward, clock.back, clock.doubts ? 1U : 0U,
-           clock.unset ? 1U : 0U, syncs.syncs, syncs.total_ns, syncs.max_ns}};
+           clock.unset ? 1U : 0U, syncs.syncs, syncs.total_ns, syncs.max_ns, accept_failures}};
 }
 
 }  // namespace gnomon::server

@@ -180,6 +180,7 @@ describe('row 13: no descriptor left', { timeout: 120_000 }, () => {
     const most = (count) =>
       execFileSync('prlimit', ['--pid', String(server.pid), `--nofile=${count}:`]);
     const open = fs.readdirSync(`/proc/${server.pid}/fd`).map(Number);
+    const metrics = await server.metrics();
     const { 'Max open files': before } = limitsOf(server.pid);
     let free = 0;
     while (open.includes(free)) ++free;
@@ -192,6 +193,7 @@ describe('row 13: no descriptor left', { timeout: 120_000 }, () => {
     await pass(500);
     assert.ok(server.cpu() - began < 250, 'it does not turn round and round');
     most(before);
+    assert.ok((await server.grown(metrics, /accept_failures/)).length > 0, 'a metric counts them');
     for (const socket of waiting) socket.destroy();
     await noStranger(server);
     assert.equal(await code(server, 5, lamp), 0);

@@ -26,7 +26,9 @@ describe('row 17: settings at their edges', { concurrency: 3 }, () => {
     GNOMON_LOCAL: ['true'], GNOMON_STORE_MEMORY: ['16777216'], GNOMON_DISK_RESERVE: ['0', 'auto'],
     GNOMON_SESSION_EXPIRY_MAX: ['0', '1', '4294967295'], GNOMON_WILL_GRACE: ['0', '86400'],
     GNOMON_SESSION_MESSAGES_MAX: ['1', '1099511627776'],
-    GNOMON_SESSION_BYTES_MAX: ['1', '1125899906842624'] };
+    GNOMON_SESSION_BYTES_MAX: ['1', '1125899906842624'], GNOMON_SYS_INTERVAL: ['0', '1', '86400'],
+    GNOMON_MEMORY_MESSAGES: ['1048576', '1099511627776'],
+    GNOMON_LIMITS_CONNECT_TIMEOUT: ['1', '3600'], GNOMON_LIMITS_HTTP_IDLE: ['1', '3600'] };
   for (const [name, values] of Object.entries(good)) {
     for (const value of values) {
       it(`${name}=${value} works`, async () => {
@@ -41,7 +43,9 @@ describe('row 17: settings at their edges', { concurrency: 3 }, () => {
     GNOMON_SESSION_EXPIRY_MAX: ['-1', '4294967296', 'never'], GNOMON_WILL_GRACE: ['-1', '86401'],
     GNOMON_SESSION_MESSAGES_MAX: ['0', '1099511627777'],
     GNOMON_SESSION_BYTES_MAX: ['0', '1125899906842625'], GNOMON_LOG_LEVEL: ['loud'],
-    GNOMON_LOCAL: ['maybe', '2'],
+    GNOMON_LOCAL: ['maybe', '2'], GNOMON_SYS_INTERVAL: ['-1', '86401'],
+    GNOMON_MEMORY_MESSAGES: ['0', '1048575', '1099511627777'],
+    GNOMON_LIMITS_CONNECT_TIMEOUT: ['0', '3601'], GNOMON_LIMITS_HTTP_IDLE: ['0', '3601'],
     GNOMON_LISTEN_ADMIN: ['127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1', ':', '127.0.0.1:',
       '127.0.0.1:0x50', '999.0.0.1:0', '[::1:0'], GNOMON_COMPAT: ['AWS'] };
   for (const [name, values] of Object.entries(bad)) {
