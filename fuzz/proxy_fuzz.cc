@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/limits.h"
+
 namespace {
 
 using namespace gnomon;
@@ -28,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ByteView bytes{data, size};
   const ProxyRead whole = read(bytes);
   if (std::holds_alternative<ProxyMore>(whole)) {
-    check(size < proxy_v2_bytes_max);
+    check(size < limits::proxy_v2_bytes_max);
     return 0;
   }
   const auto* header = std::get_if<ProxyHeader>(&whole);

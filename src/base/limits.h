@@ -117,6 +117,27 @@ constexpr std::size_t http_connections_max = 4096;  // AWS: –
 constexpr std::chrono::seconds http_idle{30};       // see net::HttpServer::Settings; AWS: –
 constexpr std::size_t certificates_remembered_max = 100'000;  // whose signature was looked at
 
+// ---- connections that have ended, with output that their peer has not taken
+constexpr std::size_t linger_streams_max = 1024;         // of a shard; AWS: –
+constexpr std::size_t linger_bytes_max = 64 * MiB;       // of all of them; AWS: –
+constexpr std::chrono::seconds linger_time{3};           // AWS: –
+constexpr std::size_t linger_input_bytes_max = 1 * MiB;  // from each, thrown away; AWS: –
+
+// ---- below MQTT
+constexpr int handshakes_per_turn = 16;              // steps, up to two signatures each; AWS: –
+constexpr std::size_t pong_output_bytes = 64 * KiB;  // unsent; beyond it a pong waits; AWS: –
+constexpr std::size_t proxy_v1_bytes_max = 107;      // as the PROXY protocol has it
+constexpr std::size_t proxy_v2_bytes_max = 536;      // as it recommends
+constexpr std::size_t https_listeners_max = 16;      // AWS: –
+
+// ---- the admin listener, and settings
+constexpr std::size_t admin_page_max = 1000;         // entries
+constexpr int retained_reads_max = 4;                // pages of retained messages at a time
+constexpr std::size_t traces_max = 16;               // of clients, at a time
+constexpr std::chrono::seconds trace_forgotten{15};  // since somebody asked for its packets
+constexpr std::chrono::seconds loop_stalled{2};      // without a turn: not ready
+constexpr std::size_t settings_bytes_max = 1 * MiB;  // of the file
+
 // ---- documents
 constexpr std::size_t json_bytes_max = 1 * MiB;  // of one text, unless said otherwise; AWS: –
 constexpr int json_depth_max = 64;               // arrays and objects inside each other; AWS: –

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/limits.h"
+
 namespace gnomon::net {
 namespace {
 
@@ -53,9 +55,9 @@ bool read_port(std::string_view text, std::uint16_t& port) {
 }
 
 ProxyRead read_v1(std::string_view text) {
-  const std::size_t end = text.substr(0, proxy_v1_bytes_max).find('\n');
+  const std::size_t end = text.substr(0, limits::proxy_v1_bytes_max).find('\n');
   if (end == std::string_view::npos) {
-    if (text.size() < proxy_v1_bytes_max) return ProxyMore{};
+    if (text.size() < limits::proxy_v1_bytes_max) return ProxyMore{};
     return ProxyRefused{"a PROXY line of more than 107 bytes"};
   }
   if (text[end - 1] != '\r') return ProxyRefused{"a PROXY line that does not end with CR LF"};
@@ -88,7 +90,8 @@ ProxyRead read_v2(ByteView in) {
   if (version != 2) return ProxyRefused{"an unknown version of the PROXY protocol"};
   if (command > 1) return ProxyRefused{"an unknown command in a PROXY header"};
   if (family > 3 || transport > 2) return ProxyRefused{"an unknown family in a PROXY header"};
-  if (size > proxy_v2_bytes_max) return ProxyRefused{"a PROXY header of more than 536 bytes"};
+  if (size > limits::proxy_v2_bytes_max)
+    return ProxyRefused{"a PROXY header of more than 536 bytes"};
   if (in.size() < size) return ProxyMore{};
   ProxyHeader header{size, false, {}};
   constexpr std::uint8_t local = 0, ipv4 = 1, ipv6 = 2, stream = 1;

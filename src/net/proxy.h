@@ -11,10 +11,8 @@
 
 namespace gnomon::net {
 
-constexpr std::size_t proxy_v1_bytes_max = 107;  // as the specification has it
-constexpr std::size_t proxy_v2_bytes_max = 536;  // and so it recommends; longer ones are refused
-
-// More must come; it is never more than proxy_v2_bytes_max in all.
+// More must come; it is never more than limits::proxy_v2_bytes_max in all: longer headers are
+// refused.
 struct ProxyMore {};
 // A header was read.
 struct ProxyHeader {

@@ -268,10 +268,6 @@ void TlsStream::on_drained() {
 
 // ---- TlsLayer
 
-namespace {
-constexpr int handshakes_per_turn = 16;  // steps; each is up to two signatures, some 100 µs
-}
-
 TlsLayer::TlsLayer(runtime::Loop& loop, std::shared_ptr<const TlsConfig> config)
     : loop_(loop),
       config_(std::move(config)),
@@ -314,7 +310,7 @@ bool TlsLayer::may_shake_hands() {
     turn_ = loop_.stats().turns;
     handshakes_ = 0;
   }
-  return handshakes_++ < handshakes_per_turn;
+  return handshakes_++ < limits::handshakes_per_turn;
 }
 
 void TlsLayer::put_off(TlsStream& stream) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/limits.h"
 #include "net/layer.h"
 #include "net/websocket_frame.h"
 
@@ -13,8 +14,6 @@ namespace {
 // What one frame holds at most: a client that gathers whole frames is to get the first bytes of a
 // long turn before the last.
 constexpr std::size_t frame_bytes = 65535;
-// While more is unsent a pong waits, so that pings of a peer that does not read are not a burden.
-constexpr std::size_t pong_pending_max = 64 * KiB;
 
 // What a client needs until the server has agreed.
 struct Opening {
@@ -190,7 +189,8 @@ std::optional<WebSocketMask> WebSocketStream::mask() {
 
 void WebSocketStream::append_output() {
   Buffer& out = below_->output();
-  if (reader_.owes_pong() && below_->pending() <= pong_pending_max)
+  // Pings of a peer that does not read are not to be a burden.
+  if (reader_.owes_pong() && below_->pending() <= limits::pong_output_bytes)
     reader_.append_pong(out, mask());
   ByteView rest = output_.view();
   while (!rest.empty()) {

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "runtime/epoll.h"
 #include "runtime/network.h"
 
@@ -14,9 +15,6 @@ namespace gnomon::runtime {
 namespace {
 
 constexpr int timers_per_turn = 1024;
-constexpr std::size_t lingering_max = 1024;
-constexpr std::size_t lingering_bytes_max = 64 * MiB;
-constexpr std::chrono::seconds linger_time{3};
 constexpr std::chrono::milliseconds sweep_period{500};
 
 }  // namespace
@@ -212,12 +210,12 @@ void EpollLoop::free_graveyard() {
 
 bool EpollLoop::linger(EpollStream& stream) {
   const std::size_t pending = stream.pending();
-  if (lingering_.size() >= lingering_max) return false;
-  if (pending > lingering_bytes_max - lingering_bytes_) return false;
+  if (lingering_.size() >= limits::linger_streams_max) return false;
+  if (pending > limits::linger_bytes_max - lingering_bytes_) return false;
   stream.lingering_ = true;
   stream.linger_slot_ = static_cast<std::uint32_t>(lingering_.size());
   lingering_bytes_ += pending;
-  lingering_.push_back({&stream, now_ + linger_time, pending, 0});
+  lingering_.push_back({&stream, now_ + limits::linger_time, pending, 0});
   if (!sweep_.armed()) timers_.arm(sweep_, now_ + sweep_period);
   return true;
 }

@@ -2,13 +2,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "runtime/epoll.h"
 
 namespace gnomon::runtime {
 namespace {
-
-// What a peer may still send into a closed stream before the descriptor goes.
-constexpr std::size_t discard_bytes_max = 1 * MiB;
 
 Ended why_ended(int error) {
   return error == ECONNRESET || error == EPIPE ? Ended::reset : Ended::error;
@@ -215,7 +213,7 @@ void EpollStream::on_linger_events(std::uint32_t events) {
   if (count > 0) {
     std::size_t& discarded = loop.lingering_[linger_slot_].discarded;
     discarded += static_cast<std::size_t>(count);
-    if (discarded > discard_bytes_max) finish_linger();
+    if (discarded > limits::linger_input_bytes_max) finish_linger();
   } else if (count == 0 && out_armed_) {
     paused_ = true;  // the peer has closed its side but may still read ours
     set_interest();

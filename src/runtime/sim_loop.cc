@@ -7,7 +7,6 @@ namespace gnomon::runtime {
 namespace {
 
 constexpr int timers_per_turn = 1024;
-constexpr std::chrono::seconds linger_time{3};
 
 }  // namespace
 
@@ -137,7 +136,7 @@ void SimStream::close(bool flush_first) {
     pipe_->write(other(), output_);
     if (!output_.empty()) {
       blocked_ = true;
-      loop().timers_.arm(linger_, loop().now_ + linger_time);
+      loop().timers_.arm(linger_, loop().now_ + limits::linger_time);
       return;
     }
   }

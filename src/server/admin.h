@@ -97,7 +97,6 @@ class Admin {
   Readiness readiness_;
   std::atomic<std::uint64_t> refused_early_{0};
   bool backing_up_ = false;
-  static constexpr int retained_reads_max = 4;
   int retained_reads_ = 0;  // on the pool
   std::map<std::uint64_t, std::unique_ptr<Traced>> traces_;
   std::uint64_t next_trace_ = 1;

@@ -22,7 +22,7 @@ using broker::ClientPage;
 using broker::PagePlace;
 using broker::SubscriptionPage;
 
-constexpr std::size_t page_max = 1000, page_default = 100;  // entries
+constexpr std::size_t page_default = 100;  // entries
 
 net::Response json(std::string body) {
   return {200, {{"Content-Type", "application/json"}}, std::move(body) + '\n'};
@@ -35,8 +35,9 @@ Result<std::size_t> read_limit(const Query& query) {
   std::size_t limit = 0;
   const char* const end = text.data() + text.size();
   const auto [stopped, error] = std::from_chars(text.data(), end, limit);
-  if (error != std::errc() || stopped != end || limit == 0 || limit > page_max) {
-    return Error{Code::invalid, "limit must be a number from 1 to " + std::to_string(page_max)};
+  if (error != std::errc() || stopped != end || limit == 0 || limit > limits::admin_page_max) {
+    return Error{Code::invalid,
+                 "limit must be a number from 1 to " + std::to_string(limits::admin_page_max)};
   }
   return limit;
 }
@@ -290,7 +291,7 @@ void Admin::retained(const net::Request& request, const Respond& respond) {
     wanted.after = std::move(key);
   }
   wanted.filters = std::make_shared<const std::vector<std::string>>(1, filter);
-  if (retained_reads_ >= retained_reads_max) {
+  if (retained_reads_ >= limits::retained_reads_max) {
     return respond(refusal({Code::conflict, "too many are reading what is retained: try again"}));
   }
   ++retained_reads_;

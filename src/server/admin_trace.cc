@@ -7,15 +7,13 @@
 #include <utility>
 
 #include "base/json_text.h"
+#include "base/limits.h"
 #include "server/admin.h"
 #include "server/admin_request.h"
 
 namespace gnomon::server {
 
 namespace {
-
-constexpr std::size_t traces_max = 16;
-constexpr std::chrono::seconds forgotten_after{15};
 
 struct Noted {
   std::size_t shard, order;
@@ -35,7 +33,7 @@ Admin::Traced::Traced(Admin& admin, std::uint64_t number, std::string client_id)
 
 void Admin::Traced::asked() {
   runtime::Loop& control = admin_.view_.control;
-  control.timers().arm(*this, control.now() + forgotten_after);
+  control.timers().arm(*this, control.now() + limits::trace_forgotten);
 }
 
 void Admin::Traced::on_timer() { admin_.end_trace(number_); }
@@ -55,7 +53,7 @@ void Admin::begin_trace(const net::Request& request, const Respond& respond) {
     return respond(refusal({Code::conflict, "somebody watches client " + json_text(id) +
                                                 " already; that ends 15 s after the last look"}));
   }
-  if (traces_.size() >= traces_max) {
+  if (traces_.size() >= limits::traces_max) {
     return respond(refusal({Code::conflict, "too many clients are watched: 16 at most"}));
   }
   const std::uint64_t number = next_trace_++;

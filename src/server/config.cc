@@ -12,6 +12,7 @@
 
 #include <toml++/toml.h>
 
+#include "base/limits.h"
 #include "server/settings.h"
 
 namespace gnomon::server {
@@ -68,9 +69,8 @@ Result<std::string> whole_file(const std::string& path) {
 }
 
 // Keys of more parts than this nest deeper than a thread's stack holds when they are many. Ours
-// have two. And no file of settings is as long as that.
+// have two.
 constexpr int key_parts_max = 8;
-constexpr std::size_t file_bytes_max = 1 * MiB;
 
 // The line of a key with too many parts, or 0. It counts dots between what ends a key, so in
 // strings, too; none that means something has so many.
@@ -168,7 +168,7 @@ void Loader::read_file(const std::string& path) {
 }
 
 void Loader::read_text(const std::string& text, const std::string& path) {
-  if (text.size() > file_bytes_max) return mistake(path, "is larger than 1 MiB");
+  if (text.size() > limits::settings_bytes_max) return mistake(path, "is larger than 1 MiB");
   if (const int line = line_of_deep_key(text); line > 0) {
     return mistake(path + ':' + std::to_string(line), "a key has more than 8 parts");
   }

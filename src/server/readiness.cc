@@ -1,6 +1,9 @@
 #include "server/readiness.h"
 
 #include <utility>
+
+#include "base/limits.h"
+
 namespace gnomon::server {
 
 Readiness::Readiness(runtime::Loop& control, std::vector<runtime::Loop*> loops,
@@ -27,14 +30,14 @@ void Readiness::ask(Answer answer) {
   waiting_.push_back(std::move(answer));
   if (missing_ > 0) {
     // A question that nobody has answered in time is not asked again.
-    if (control_.now() - asked_ >= stalled_after) return on_timer();
-    if (!armed()) control_.timers().arm(*this, asked_ + stalled_after);
+    if (control_.now() - asked_ >= limits::loop_stalled) return on_timer();
+    if (!armed()) control_.timers().arm(*this, asked_ + limits::loop_stalled);
     return;
   }
   asked_ = control_.now();
   missing_ = loops_.size();
   silent_.assign(loops_.size(), true);
-  control_.timers().arm(*this, asked_ + stalled_after);
+  control_.timers().arm(*this, asked_ + limits::loop_stalled);
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     loops_[i]->post([this, i] {
       control_.post([this, i] {

@@ -21,9 +21,6 @@ namespace gnomon::server {
 // those must have stopped before it goes.
 class Readiness final : private runtime::Timer {
  public:
-  // A loop that does not turn for so long is stalled.
-  static constexpr std::chrono::milliseconds stalled_after{2000};
-
   // `control`: its own loop; `loops`: those of the shards, in their order.
   Readiness(runtime::Loop& control, std::vector<runtime::Loop*> loops, const store::Store& store);
 
@@ -32,8 +29,8 @@ class Readiness final : private runtime::Timer {
   void end() { phase_ = Phase::stopping; }
   [[nodiscard]] bool starting() const { return phase_ == Phase::starting; }
 
-  // Calls `answer` now or when the loops have answered, in stalled_after at the latest. The reason
-  // is a line for a person; "": ready.
+  // Calls `answer` now or when the loops have answered, in limits::loop_stalled at the latest. The
+  // reason is a line for a person; "": ready.
   using Answer = std::function<void(const std::string& reason)>;
   void ask(Answer answer);
 

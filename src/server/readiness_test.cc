@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/limits.h"
 #include "runtime/sim.h"
 #include "store/lossy.h"
 
@@ -56,7 +57,7 @@ TEST_CASE("a loop that does not turn is named, in time, until it turns again") {
   world.readiness.begin();
   world.second->stop();
   CHECK(world.answer() == "");
-  world.network.advance(Readiness::stalled_after - milliseconds(1));
+  world.network.advance(limits::loop_stalled - milliseconds(1));
   CHECK(world.answer() == "");  // waits for the same answer
   world.network.advance(milliseconds(1));
   const std::string stalled = "[stalled: nothing was heard of shard 1 for 2000 ms]";

@@ -71,8 +71,6 @@ std::string show_members(const std::vector<std::string>& all) {
   return text;
 }
 
-constexpr std::size_t https_listeners_max = 16;
-
 std::string read_https(Config& config, std::string_view text) {
   std::vector<std::string> listeners;
   if (text != "off") {
@@ -82,7 +80,9 @@ std::string read_https(Config& config, std::string_view text) {
       if (std::string wrong = read_listener(listener, part); !wrong.empty()) return wrong;
     }
     if (listeners.empty()) return "must be HOST:PORT, several with commas, or off";
-    if (listeners.size() > https_listeners_max) return "must be at most 16 addresses";
+    if (listeners.size() > limits::https_listeners_max) {
+      return "must be at most " + std::to_string(limits::https_listeners_max) + " addresses";
+    }
   }
   config.listen_https = std::move(listeners);
   return "";
