@@ -4,6 +4,8 @@
 # Third-party libraries, linked by the module that owns them: their headers stop at its .cc files.
 set(third_party_base spdlog::spdlog fmt::fmt)
 set(third_party_metrics prometheus-cpp::core)
+set(third_party_json Boost::headers)
+set(third_party_policy Boost::headers)
 set(third_party_crypto OpenSSL::Crypto)
 set(third_party_store RocksDB::rocksdb-shared)
 set(third_party_net Boost::headers OpenSSL::SSL)

@@ -111,6 +111,18 @@ constexpr int arrivals_max = 4096;                  // until MQTT or HTTP is spo
 constexpr std::size_t http_connections_max = 4096;  // AWS: –
 constexpr std::size_t certificates_remembered_max = 100'000;  // whose signature was looked at
 
+// ---- documents
+constexpr std::size_t json_bytes_max = 1 * MiB;  // of one text, unless said otherwise; AWS: –
+constexpr int json_depth_max = 64;               // arrays and objects inside each other; AWS: –
+
+// ---- policies
+constexpr std::size_t iot_policy_characters_max = 2048;   // without white space; AWS: 2,048
+constexpr std::size_t iam_policy_characters_max = 10240;  // the same; AWS: 2,048 to 10,240 by kind
+constexpr std::size_t policy_bytes_max = 400 * 1024;  // as it comes, with white space; AWS: 404,600
+constexpr std::size_t policy_action_bytes_max = 256;  // of a request; longer ones never match
+constexpr std::size_t certificate_values_max = 5;     // of one field, as variables; AWS: 5
+constexpr std::size_t certificate_value_bytes_max = 1024;  // the same, each; AWS: 1,024
+
 // ---- will
 constexpr std::size_t will_payload_bytes_max = 65535;  // MQTT 5 §3.1.3.4: two-byte length
 
