@@ -12,14 +12,20 @@ const flag = (name, value) => (value === undefined ? [] : [`--${name}`, String(v
 const flags = (options) => Object.entries(options).flatMap(([name, value]) => (
   value === true ? [`--${name}`] : flag(name, value)));
 
-// `gnomon bench` runs for a time, unless the row counts its messages.
+// How `gnomon bench` reaches a subject over the row's transport.
+const transportFlags = ({ transport }, { access }) => ({
+  ...(transport === 'ws' || transport === 'wss' ? { websocket: true } : {}),
+  ...(access ? { tls: true, ...access } : {}),
+});
+
+// `gnomon bench` runs for a time, unless the row counts its messages; at least for the row's own.
 export const gnomonBench = (program) => ({
   name: 'gnomon bench',
-  durable: true,
-  async run(row, subject, { seconds, connections }) {
-    const options = { ...row.options };
+  all: true,
+  async run(row, subject, { seconds, connections, quick }) {
+    const options = { ...row.options, ...transportFlags(row, subject) };
     if (row.load === 'connections') options.connections = connections;
-    else if (!row.counted) options.seconds = seconds;
+    else if (!row.counted) options.seconds = Math.max(seconds, quick ? 0 : options.seconds ?? 0);
     return JSON.parse(await output(program, ['bench', row.load, '--broker',
       `127.0.0.1:${subject.port}`, '--pid', String(subject.pid), '--json', ...flags(options)]));
   },

@@ -22,13 +22,14 @@ export function lines(rows, results) {
     const gnomon = of('gnomon');
     const single = of('gnomon-1');
     const reached = best(figure.more, gnomon, single);
+    const target = figure.target ?? of(figure.notAbove);  // a number, or what that subject has
     const worse = (a, b) => (figure.more ? b / a : a / b);  // how much a is worse than b
     // For shares of a core near zero and for start-up a ratio says nothing.
     const compares = !['idle_cpu_percent', 'ready_ms'].includes(figure.key);
     return {
-      row, figure, gnomon, single, reached,
-      missedBy: figure.target === undefined || reached === undefined ? undefined
-        : worse(reached, figure.target),
+      row, figure, gnomon, single, reached, target,
+      missedBy: target === undefined || reached === undefined ? undefined
+        : worse(reached, target),
       mosquitto: of('mosquitto'),
       floor: best(false, of('floor-direct'), of('floor-gather')),
       defaultRatio: compares && single > 0 && gnomon > 0 ? worse(gnomon, single) : undefined,
@@ -54,19 +55,19 @@ function verdict({ missedBy, defaultRatio }) {
 const titleOf = ({ row, figure }) => (
   `${row.title}${figure.title ? `: ${figure.title}` : ''}${figure.unit ? `, ${figure.unit}` : ''}`);
 
-const targetOf = ({ more, target }) => (target === undefined ? '–'
-  : `${more ? '≥' : '≤'} ${target.toLocaleString('en-US')}`);
+const targetOf = ({ figure: { more, digits }, target }) => (target === undefined ? '–'
+  : `${more ? '≥' : '≤'} ${target.toLocaleString('en-US', { maximumFractionDigits: digits })}`);
 
 const targetHeader = ['load', 'mosquitto', 'floor', 'Gnomon', 'one shard', 'target', '',
   'to mosquitto', 'to floor'];
 
 function targetTable(all) {
   return [targetHeader, ...all.map((line) => {
-    const { row, figure, gnomon, single, reached, mosquitto, floor } = line;
+    const { figure, gnomon, single, reached, mosquitto, floor } = line;
     const digits = figure.digits;
     return [titleOf(line), number(mosquitto, digits), number(floor, digits),
-      number(gnomon, digits), number(single, digits), targetOf(figure), verdict(line),
-      row.only ? '–' : ratio(reached, mosquitto), row.only ? '–' : ratio(reached, floor)];
+      number(gnomon, digits), number(single, digits), targetOf(line), verdict(line),
+      ratio(reached, mosquitto), ratio(reached, floor)];
   })];
 }
 
@@ -78,7 +79,7 @@ function durableTable(all) {
     const { figure, gnomon, single, mosquitto, sync } = line;
     const digits = figure.digits;
     return [titleOf(line), number(mosquitto, digits), number(gnomon, digits),
-      number(single, digits), targetOf(figure), verdict(line), number(sync, 0)];
+      number(single, digits), targetOf(line), verdict(line), number(sync, 0)];
   })];
 }
 

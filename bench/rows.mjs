@@ -67,6 +67,46 @@ const durableRows = [
   },
 ];
 
+// Rows of the open network. The mutual TLS is 1.3 with ECDSA P-256. `transport`: tls, ws or wss;
+// `own`: only `gnomon bench` makes this load; `allowed`: figures that are no fault here.
+const overNetwork = (row) => (
+  { ...row, own: true, only: row.only ?? ['gnomon', 'gnomon-1', 'mosquitto'] });
+
+const connects = (id, title, transport, options = {}) => ({
+  id, title, transport, load: 'connects', options: { clients: 32, ...options },
+  figures: [{ key: 'connect_cpu_us', title: 'CPU', unit: 'µs', digits: 0, notAbove: 'mosquitto' },
+    { key: 'connects_per_s', title: 'connects/s', digits: 0, more: true }],
+});
+
+const networkRows = [
+  { ...message('tls-q0-w64', '100 pairs over TLS, QoS 0, window 64', 'pairs', 0,
+    { pairs: 100, window: 64 }, 0.9, [18, 1.3]), transport: 'tls' },
+  { ...message('ws-q0-w64', '100 pairs over WebSocket, QoS 0, window 64', 'pairs', 0,
+    { pairs: 100, window: 64 }, 0.8), transport: 'ws' },
+  { ...message('wss-q0-w64', '100 pairs over WebSocket and TLS, QoS 0, window 64', 'pairs', 0,
+    { pairs: 100, window: 64 }), transport: 'wss' },
+  connects('connects', 'connects, plain', undefined),
+  connects('connects-tls', 'connects over mutual TLS', 'tls'),
+  connects('connects-resumed', 'connects over mutual TLS, resumed', 'tls', { resume: true }),
+  {
+    id: 'idle-tls', title: 'idle TLS connections, one subscription each', load: 'connections',
+    transport: 'tls', options: { connections: 5000, idle: 1 },
+    figures: [{ key: 'bytes_per_connection', title: 'resident bytes each', unit: 'B', digits: 0,
+      target: 20 * 1024 }],
+  },
+  {
+    // What is refused was not promised; what is lost is a fault.
+    id: 'mesh', title: '500 full-speed clients in a mesh, QoS 1, 60 s', load: 'mesh',
+    only: ['gnomon', 'gnomon-1'], allowed: ['refused', 'unacknowledged'],
+    options: { clients: 500, seconds: 60 },
+    figures: [
+      { key: 'p99_us', title: 'p99 of a quiet bystander', unit: 'µs', digits: 0, target: 20_000 },
+      { key: 'growth', title: 'memory at the end, to that at 25 %', unit: '×', digits: 2,
+        target: 1.05 },
+      { key: 'messages_per_s', title: 'delivered/s', digits: 0, more: true }],
+  },
+].map(overNetwork);
+
 export const rows = [
   pairs(0, 64, 0.5, [23.1, 0.85, 0.15]),
   pairs(1, 64, 0.9, [43.3, 1.33, 0.30]),
@@ -106,6 +146,7 @@ export const rows = [
     options: {},
     figures: [{ key: 'ready_ms', unit: 'ms', digits: 0, target: 150 }],
   },
+  ...networkRows,
   ...durableRows.map(durable),
 ];
 

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { makeCertificates } from './certificates.mjs';
 
 const deadlineMs = 10_000;
 const running = new Set();
@@ -99,8 +100,9 @@ const canConnect = (port) => new Promise((resolve) => {
   socket.once('error', () => resolve(false));
 });
 
-// A subject that runs: `port`, `pid`, `readyMs` (from the start of the process), stop(signal).
-function instance(run, port, readyMs) {
+// A subject that runs: `port` (of the row's transport: plain, tls, ws or wss), `pid`, `readyMs` (from
+// the start of the process), stop(signal); with TLS `access`: files {cafile, cert, key} of a client.
+function instance(run, port, readyMs, access) {
   const stop = async (signal = 'SIGTERM') => {
     run.child.kill(signal);
     const timer = setTimeout(() => run.child.kill('SIGKILL'), deadlineMs);
@@ -108,22 +110,39 @@ function instance(run, port, readyMs) {
     clearTimeout(timer);
   };
   // `exec` keeps the shell's pid.
-  return { port, pid: run.child.pid, readyMs, stop };
+  return { port, pid: run.child.pid, readyMs, stop, access };
 }
 
 const portOf = (address) => Number(address.slice(address.lastIndexOf(':') + 1));
+
+const isTls = (transport) => transport === 'tls' || transport === 'wss';
+
+// Which of Gnomon's listeners a transport needs, beside the plain one.
+const listenerOf = { tls: 'mqtts', ws: 'http', wss: 'https' };
+
+// Files of a device that Gnomon has certified.
+function gnomonAccess(program, folder, ca) {
+  const [data, out] = ['data', 'device'].map((name) => path.join(folder, name));
+  execFileSync(program, ['device', 'cert', 'bench', '--data', data, '--out', out]);
+  return { cafile: ca, cert: path.join(out, 'bench.cert.pem'), key: path.join(out, 'bench.key.pem') };
+}
 
 // `restartAfter`: the signal after which it still has what it acknowledged.
 const gnomon = (name, program, env) => ({
   name,
   restartAfter: 'SIGKILL',
-  async start(folder) {
+  async start(folder, { transport } = {}) {
     const began = performance.now();
+    const listener = listenerOf[transport];
     const run = start(program, ['serve', '--data', path.join(folder, 'data'), '--listen-mqtt',
-      '127.0.0.1:0', '--listen-mqtts', 'off', '--listen-https', 'off', '--listen-http', 'off',
-      '--listen-admin', '127.0.0.1:0', '--durability', 'disk'], { env });
+      '127.0.0.1:0', '--listen-admin', '127.0.0.1:0', '--durability', 'disk',
+      ...['mqtts', 'https', 'http'].flatMap((each) => [`--listen-${each}`,
+        each === listener ? '127.0.0.1:0' : 'off'])], { env });
     const ready = await readyLine(run, name);
-    const running = instance(run, portOf(ready.mqtt), performance.now() - began);
+    const readyMs = performance.now() - began;
+    const [address] = [ready[listener ?? 'mqtt']].flat();
+    const running = instance(run, portOf(address), readyMs,
+      isTls(transport) ? gnomonAccess(program, folder, ready.ca) : undefined);
     const queued = async () => {
       const text = await (await fetch(`http://${ready.admin}/metrics`)).text();
       return Number(/^gnomon_queued_messages (\d+)$/m.exec(text)[1]);
@@ -149,8 +168,16 @@ export function findMosquitto() {
 // Nothing that costs it: no log, no files unless they are what is measured (its own are written when
 // it ends and now and then, not before it acknowledges); and no limit at which it would drop what
 // the others keep.
-const mosquittoConfig = (port, folder, durable) => `listener ${port} 127.0.0.1
-allow_anonymous true
+const websocketConfig = (otherPort, port) => `listener ${otherPort} 127.0.0.1
+listener ${port} 127.0.0.1
+protocol websockets
+`;  // with a listener for WebSocket alone it does not start
+const tlsConfig = ({ ca, server }) => `cafile ${ca}
+certfile ${server.cert}
+keyfile ${server.key}
+require_certificate true
+`;
+const mosquittoConfig = (listeners, folder, durable) => `${listeners}allow_anonymous true
 persistence ${durable}
 persistence_location ${folder}/
 log_dest none
@@ -161,10 +188,14 @@ max_queued_messages 0
 const mosquitto = (program) => ({
   name: 'mosquitto',
   restartAfter: 'SIGTERM',
-  async start(folder, { durable = false } = {}) {
+  async start(folder, row = {}) {
     const port = await freePort();
     const config = path.join(folder, 'mosquitto.conf');
-    fs.writeFileSync(config, mosquittoConfig(port, folder, durable));
+    const certificates = isTls(row.transport) ? makeCertificates(folder) : undefined;
+    const overWebSocket = row.transport === 'ws' || row.transport === 'wss';
+    const listeners = (overWebSocket ? websocketConfig(await freePort(), port)
+      : `listener ${port} 127.0.0.1\n`) + (certificates ? tlsConfig(certificates) : '');
+    fs.writeFileSync(config, mosquittoConfig(listeners, folder, Boolean(row.durable)));
     // As root it drops to a user who could not use the folder.
     fs.chmodSync(folder, 0o777);
     const began = performance.now();
@@ -176,7 +207,8 @@ const mosquitto = (program) => ({
       if (over) throw new Error(`mosquitto ended: ${(await run.ended).stderr}`);
     };
     await within(listens(), 'mosquitto does not listen');
-    return instance(run, port, performance.now() - began);
+    return instance(run, port, performance.now() - began,
+      certificates && { cafile: certificates.ca, ...certificates.client });
   },
 });
 

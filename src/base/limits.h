@@ -67,7 +67,10 @@ constexpr int share_window = 256;                    // given to it, not acknowl
 constexpr std::size_t share_flight_bytes = 1 * MiB;  // the same; one message always; AWS: –
 
 // ---- one shard
-constexpr std::size_t read_bytes = 256 * KiB;       // the shard's one receive buffer
+constexpr std::size_t read_bytes = 256 * KiB;  // the shard's one receive buffer
+constexpr std::size_t work_per_turn = 8'000;   // deliveries, before heavy publishers wait; AWS: –
+constexpr std::chrono::milliseconds lane_time{5};   // the same, for mail to another shard; AWS: –
+constexpr std::chrono::seconds busy_time{1};        // since a turn was full; AWS: –
 constexpr int shards_max = 32;                      // two owners each in one 64-bit mask
 constexpr std::size_t mail_block_bytes = 64 * KiB;  // messages for another shard, encoded
 constexpr int mail_credits = 64;                    // blocks that one shard may owe another
@@ -102,9 +105,8 @@ constexpr std::size_t password_salt_bytes_max = 64;
 constexpr std::size_t password_bytes_max = 65535;          // MQTT 5 §3.1.3.6: two-byte length
 constexpr std::size_t user_bytes_max = 65535;              // MQTT 5 §3.1.3.5: two-byte length
 constexpr std::size_t password_file_bytes_max = 64 * MiB;  // some 400,000 users; AWS: –
-
-constexpr int password_checks_max = 64;                   // waiting or running; AWS: –
-constexpr std::size_t passwords_remembered_max = 10'000;  // that were right; AWS: –
+constexpr int password_checks_max = 64;                    // waiting or running; AWS: –
+constexpr std::size_t passwords_remembered_max = 10'000;   // that were right; AWS: –
 
 // ---- connections before it is known who they are; counted by shard
 constexpr int arrivals_max = 4096;                  // until MQTT or HTTP is spoken; AWS: –

@@ -38,7 +38,9 @@ void Connection::on_bytes(ByteView bytes) {
 void Connection::process(ByteView in) {
   mqtt::Incoming& incoming = shard_.incoming_;
   for (;;) {
-    if (state_ == State::claiming || parked_ || (held_ && held_->full)) {
+    if (heavy_ && state_ == State::established && shard_.is_full()) [[unlikely]]
+      yield();
+    if (state_ == State::claiming || parked_ || yielding_ || (held_ && held_->full)) {
       machine_.keep(in);
       if (state_ != State::claiming || machine_.kept() > limits::parked_bytes_max) {
         stream_->pause();

@@ -76,6 +76,8 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void relieve(Relief relief);
   // Whether it has taken nothing for so long that it must go. Asked once a second under pressure.
   bool stalls();
+  // Goes on after it has yielded.
+  void go_on();
   // Goes on with PUBLISHes that were held.
   void unhold();
 
@@ -164,18 +166,21 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   bool refuse_excess(const mqtt::Publish& publish);
 
   // ---- connection_pressure.cc
-  [[nodiscard]] bool exceeds_share(const mqtt::Publish& publish);
+  [[nodiscard]] bool exceeds_share(const mqtt::Publish& publish, const Route& route);
   bool refuse_overload(const mqtt::Publish& publish);
-  void withhold(Tickets::Number ticket, const mqtt::Publish& publish);
+  void withhold(Tickets::Number ticket, const mqtt::Publish& publish, const Route& route);
   Pressed& pressed();
   [[nodiscard]] bool must_hold() const {
     return tickets_ && tickets_->size() >= shard_receive_maximum();
   }
   [[nodiscard]] std::size_t shard_receive_maximum() const;
+  void yield();
   void hold(const mqtt::Publish& publish);
   bool publish_held();
   void drop_held();
-  [[nodiscard]] bool reads() const { return !parked_ && !throttled_ && !(held_ && held_->full); }
+  [[nodiscard]] bool reads() const {
+    return !parked_ && !yielding_ && !throttled_ && !(held_ && held_->full);
+  }
 
   [[nodiscard]] mqtt::Reason check_will(const mqtt::Will& will) const;
   [[nodiscard]] std::string encoded_will(const mqtt::Will& will) const;
@@ -217,6 +222,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void finish_shared(std::uint16_t packet_id);
   void note_live(std::string_view topic);
   void next_replay();
+  void find_status(Replay& replay);
   void ask_keepers(Replay& replay);
   void send_replay();
   bool replay_one(const Replay& replay, const RetainedPage::Entry& entry);
@@ -264,6 +270,8 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   bool plain_ = true;       // receives packets as encoded for all: it allows no topic aliases
   bool left_will_ = false;
   bool doomed_ = false;
+  bool heavy_ = false;     // publishes more than its share while its shard is busy
+  bool yielding_ = false;  // waits for its turn
   std::optional<std::uint32_t> last_expiry_;  // DISCONNECT named another one
 };
 

@@ -61,8 +61,12 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
     return refuse_publish(publish, Reason::not_authorized, "its identity may not publish this",
                           Count::publish_refused_policy);
   }
-  const bool late = shard_.pressure_ != Pressure::none && exceeds_share(publish);
-  if (late && shard_.pressure_ == Pressure::refuse) return refuse_overload(publish);
+  bool late = false;
+  if (shard_.is_alert()) [[unlikely]] {
+    heavy_ = exceeds_share(publish, *route);
+    late = heavy_ && shard_.pressure_ != Pressure::none;
+    if (late && shard_.pressure_ == Pressure::refuse) return refuse_overload(publish);
+  }
   message::Message message;
   message.topic = publish.topic;
   message.payload = publish.payload;
@@ -96,7 +100,7 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
   if (!tickets_) tickets_ = std::make_unique<Tickets>();
   const Tickets::Number ticket =
       tickets_->open(publish.packet_id, publish.qos, obligations + (late ? 1 : 0));
-  if (late) withhold(ticket, publish);
+  if (late) withhold(ticket, publish, *route);
   if (published.refused != Reason::success) tickets_->fail(ticket, published.refused);
   shard_.await(published, ref_, ticket);
   return true;
@@ -118,7 +122,7 @@ bool Connection::publish_kept(const mqtt::Publish& publish, const message::Messa
                               bool late) {
   if (!tickets_) tickets_ = std::make_unique<Tickets>();
   const Tickets::Number ticket = tickets_->open(publish.packet_id, 2, late ? 2 : 1);
-  if (late) withhold(ticket, publish);
+  if (late) withhold(ticket, publish, *route_);
   Receive receive{*session_.kept, ref_, publish.packet_id, ticket, {}};
   message::encode(message, receive.message);
   shard_.send(session_.kept->home, std::move(receive));

@@ -13,11 +13,13 @@ using mqtt::Reason;
 
 namespace {
 
-// What counts of a PUBLISH: at most the share of a second, or a large one could never be paid.
-std::int64_t cost_of(const mqtt::Publish& publish) {
+// What a PUBLISH costs: its bytes, for each of its receivers on this shard. At most the share of a
+// second, or a large one could never be paid.
+std::int64_t cost_of(const mqtt::Publish& publish, const Route& route) {
   constexpr std::size_t packet = 64;  // of each, whatever is in it
   const std::size_t bytes = publish.topic.size() + publish.payload.size() + packet;
-  return std::min(static_cast<std::int64_t>(bytes), limits::fair_bytes_per_second);
+  const std::size_t receivers = 1 + route.targets.size() + route.kept.size();
+  return std::min(static_cast<std::int64_t>(bytes * receivers), limits::fair_bytes_per_second);
 }
 
 }  // namespace
@@ -34,10 +36,11 @@ Connection::Pressed& Connection::pressed() {
 // ---- acknowledgements that wait
 
 // What others wait for goes before its own.
-bool Connection::exceeds_share(const mqtt::Publish& publish) {
+bool Connection::exceeds_share(const mqtt::Publish& publish, const Route& route) {
   Pressed& state = pressed();
   return !state.withheld.empty() ||
-         !state.share.take(shard_.loop_.now(), limits::fair_bytes_per_second, cost_of(publish));
+         !state.share.take(shard_.loop_.now(), limits::fair_bytes_per_second,
+                           cost_of(publish, route));
 }
 
 bool Connection::refuse_overload(const mqtt::Publish& publish) {
@@ -50,13 +53,14 @@ bool Connection::refuse_overload(const mqtt::Publish& publish) {
                         Count::publish_refused_overload);
 }
 
-void Connection::withhold(Tickets::Number ticket, const mqtt::Publish& publish) {
+void Connection::withhold(Tickets::Number ticket, const mqtt::Publish& publish,
+                          const Route& route) {
   Pressed& state = pressed();
   if (state.withheld.empty()) {
     shard_.withholding_.push_back(ref_);
     shard_.counters_.add(Count::publisher_withheld);
   }
-  state.withheld.push_back({ticket, cost_of(publish)});
+  state.withheld.push_back({ticket, cost_of(publish, route)});
 }
 
 void Connection::relieve(Relief relief) {
@@ -71,6 +75,21 @@ void Connection::relieve(Relief relief) {
     pressed_->withheld.pop_front();
     settle(next.ticket);
   }
+}
+
+// ---- a shard with much to do
+
+// Others first: those that publish less than their share, and those that have waited longer.
+void Connection::yield() {
+  if (std::exchange(yielding_, true)) return;
+  shard_.yielding_.push_back(ref_);
+}
+
+void Connection::go_on() {
+  yielding_ = false;
+  if (state_ != State::established) return;
+  process({});
+  if (state_ == State::established && reads()) stream_->resume();
 }
 
 // ---- receivers that take nothing

@@ -50,7 +50,27 @@ void Connection::next_replay() {
     const auto slot = partition::slot_of(partition::KeyKind::topic, each.filter);
     if (!topic::has_wildcard(each.filter)) replay.sources[shard_.owner_of(slot)].done = false;
   }
+  find_status(replay);
   ask_keepers(replay);
+}
+
+// What the server tells of itself, as if it were retained.
+void Connection::find_status(Replay& replay) {
+  if (!shard_.status_) return;
+  for (std::size_t filter = 0; filter < replay.filters.size(); ++filter) {
+    const std::string& wanted = replay.filters[filter].filter;
+    if (!wanted.starts_with(status_prefix)) continue;
+    for (const StatusTopic& each : *shard_.status_) {
+      if (!topic::matches(wanted, each.topic)) continue;
+      message::Message message;
+      message.topic = each.topic;
+      message.payload = as_bytes(each.payload);
+      Buffer encoded;
+      message::encode(message, encoded);
+      replay.bytes += encoded.size();
+      replay.found.push_back({filter, 0, std::string(as_text(encoded.view()))});  // of no run
+    }
+  }
 }
 
 void Connection::ask_keepers(Replay& replay) {

@@ -23,6 +23,7 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_subscriptions", Kind::gauge, "", "Subscriptions of connected clients."},
     {"gnomon_filters", Kind::gauge, "", "Distinct topic filters, added up over shards."},
     {"gnomon_sessions", Kind::gauge, "", "Persistent sessions, connected or not."},
+    {"gnomon_sessions_away", Kind::gauge, "", "Persistent sessions whose client is not connected."},
     {"gnomon_queued_messages", Kind::gauge, "",
      "Messages with QoS 1 or 2 that persistent sessions or share groups have not acknowledged."},
     {"gnomon_share_members", Kind::gauge, "", "Members of share groups, connected or not."},

@@ -14,6 +14,7 @@ enum class Count : std::uint8_t {
   subscriptions,  // gauge
   filters,        // gauge
   sessions,       // gauge
+  sessions_away,  // gauge
   queued,         // gauge
   share_members,  // gauge
   held,           // gauge

@@ -184,7 +184,8 @@ class Keeper {
   [[nodiscard]] ClientRecord record_of(const std::string& client_id) const;
 
   [[nodiscard]] std::size_t sessions() const { return by_client_.size(); }
-  [[nodiscard]] std::uint64_t queued() const;  // messages, of sessions and groups
+  [[nodiscard]] std::uint64_t away() const { return away_; }  // of them, without a connection
+  [[nodiscard]] std::uint64_t queued() const;                 // messages, of sessions and groups
   [[nodiscard]] std::size_t share_members() const;
   [[nodiscard]] std::size_t groups() const { return by_share_.size(); }
   [[nodiscard]] ShardId owner_of(partition::SlotId slot) const {
@@ -407,6 +408,7 @@ class Keeper {
   bool purging_ = false;
   std::uint64_t requests_ = 0;
   std::uint64_t queued_ = 0;
+  std::uint64_t away_ = 0;
   struct Deadline {
     WallTime at;
     std::string client_id;

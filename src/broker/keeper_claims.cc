@@ -90,7 +90,7 @@ void Keeper::grant(Claim& claim, Grant grant) {
     session->generation = grant.generation;
     session->receive_maximum = claim.receive_maximum;
     session->expiry_seconds = claim.expiry_seconds;
-    session->gone = {};
+    if (std::exchange(session->gone, {}).ms != 0) --away_;
     write_session(*session);
     grant.kept = std::make_unique<KeptGrant>();
     grant.kept->session = by_client_.at(claim.client_id);
@@ -122,6 +122,7 @@ void Keeper::handle(const Release& release) {
     session.from_groups.reset();
     if (expiry > 0) leave_groups(session, false);
     session.gone = host_.wall_now();
+    ++away_;
     will_of(release.client_id, release, expiry);
     if (expiry == 0) {
       end_session(session);
@@ -166,6 +167,7 @@ void Keeper::write_session(const Session& session) {
 // slices.
 void Keeper::end_session(Session& session) {
   const std::uint32_t index = by_client_.at(session.client_id);
+  if (session.gone.ms != 0) --away_;
   erase(records::key(Table::session, session.slot, session.client_id));
   const bool as_range = session.filters.size() > erased_singly_max;
   if (as_range) {

@@ -75,6 +75,7 @@ Result<void> Keeper::load_slot(SlotId id) {
         session.expiry_seconds = record.expiry_seconds;
         const bool was_open = record.gone.ms == 0;
         session.gone = was_open ? now : record.gone;
+        ++away_;
         session.out.set_sent_to(record.sent_to);
         if (was_open) found_open.push_back(index);
         by_client_.emplace(session.client_id, index);

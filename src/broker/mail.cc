@@ -45,6 +45,7 @@ void Outbox::send_message(const message::Message& message, const Forwarded* forw
 
 void Outbox::credit(std::unique_ptr<Block> block) {
   ++credits_;
+  handed_over_at_.pop_front();
   // A block that one huge message has blown up is not worth keeping.
   if (free_blocks_.size() < free_blocks_max &&
       block->entries.capacity() <= 2 * limits::mail_block_bytes) {
@@ -54,13 +55,14 @@ void Outbox::credit(std::unique_ptr<Block> block) {
   }
 }
 
-void Outbox::flush() {
+void Outbox::flush(Instant now) {
   batch_.swap(express_);
   while (!lane_.empty()) {
     const bool data = std::holds_alternative<Data>(lane_.front());
     if (data || std::holds_alternative<Deliveries>(lane_.front())) {
       if (credits_ == 0) break;
       --credits_;
+      handed_over_at_.push_back(now);
     }
     if (data) {
       waiting_messages_ -= block_messages_.front();

@@ -353,7 +353,11 @@ class Outbox {
   void credit(std::unique_ptr<Block> block);
 
   // Hands over what may go.
-  void flush();
+  void flush(Instant now);
+  // A block has been with the target for long: it has more to do than it can.
+  [[nodiscard]] bool late(Instant now) const {
+    return !handed_over_at_.empty() && now - handed_over_at_.front() > limits::lane_time;
+  }
   // Data waits for credits; connections should stop adding to it.
   [[nodiscard]] bool blocked() const { return !lane_.empty() && credits_ == 0; }
   [[nodiscard]] bool empty() const { return lane_.empty() && express_.empty(); }
@@ -372,6 +376,7 @@ class Outbox {
   std::vector<Envelope> express_, batch_;
   std::vector<std::unique_ptr<Block>> free_blocks_;
   int credits_ = limits::mail_credits;
+  std::deque<Instant> handed_over_at_;  // of the blocks that the target has
   std::uint64_t sent_ = 0, waiting_messages_ = 0;
   std::deque<std::uint32_t> block_messages_;  // messages in each Data that waits in the lane
 };

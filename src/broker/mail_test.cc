@@ -34,7 +34,7 @@ TEST_CASE("messages of a turn travel in one block, in front of control mail sent
   pair.outbox.send_message(sample("two"), nullptr, false);
   pair.outbox.send(InterestAck{5});
   pair.outbox.send_message(sample("three"), nullptr, false);
-  pair.outbox.flush();
+  pair.outbox.flush(Instant{});
   const auto mail = pair.take();
   REQUIRE(mail.size() == 3);
   CHECK(mail[0].from == 3);
@@ -58,7 +58,7 @@ TEST_CASE("data stops when the credits are out; credits themselves never wait") 
   Pair pair;
   for (int i = 0; i < limits::mail_credits; ++i) {
     pair.outbox.send_message(sample("x"), nullptr, false);
-    pair.outbox.flush();
+    pair.outbox.flush(Instant{});
   }
   CHECK_FALSE(pair.outbox.blocked());
   pair.outbox.send_message(sample("late"), nullptr, false);
@@ -68,7 +68,7 @@ TEST_CASE("data stops when the credits are out; credits themselves never wait") 
   auto mail = pair.take();
   REQUIRE(mail.size() == limits::mail_credits);
   pair.outbox.send_credit(std::make_unique<Block>());
-  pair.outbox.flush();
+  pair.outbox.flush(Instant{});
   auto express = pair.take();
   REQUIRE(express.size() == 1);
   CHECK(std::holds_alternative<Credit>(express[0].mail));
@@ -76,7 +76,7 @@ TEST_CASE("data stops when the credits are out; credits themselves never wait") 
 
   auto& data = std::get<Data>(mail[0].mail);
   pair.outbox.credit(std::move(data.block));
-  pair.outbox.flush();
+  pair.outbox.flush(Instant{});
   CHECK_FALSE(pair.outbox.blocked());
   CHECK(pair.outbox.handed_over() == sent);
   const auto rest = pair.take();
@@ -89,7 +89,7 @@ TEST_CASE("a full block is followed by another") {
   Pair pair;
   const std::string big(limits::mail_block_bytes / 2, 'x');
   for (int i = 0; i < 4; ++i) pair.outbox.send_message(sample(big), nullptr, false);
-  pair.outbox.flush();
+  pair.outbox.flush(Instant{});
   CHECK(pair.take().size() == 2);
 }
 

@@ -174,5 +174,41 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a flood that reaches many is cut into turns, and who says little is served between") {
+  for (const int shards : {1, 3}) {
+    CAPTURE(shards);
+    Broker broker(shards);
+    Client flood(broker, "flood"), quiet(broker, "quiet"), listener(broker, "listener");
+    for (Client* client : {&flood, &quiet, &listener}) {
+      client->start();
+      settle(broker, *client);
+    }
+    listener.subscribe("quiet", 1);
+    settle(broker, listener);
+    std::vector<std::unique_ptr<Client>> crowd;
+    for (int i = 0; i < 100; ++i) {
+      crowd.push_back(std::make_unique<Client>(broker, "c" + std::to_string(i)));
+      crowd.back()->start();
+      settle(broker, *crowd.back());
+      crowd.back()->subscribe("flood", 0);
+      settle(broker, *crowd.back());
+    }
+    constexpr int count = 3000;
+    for (int i = 0; i < count; ++i) flood.publish("flood", "x");
+    quiet.publish("quiet", "hello", 1);
+    for (int i = 0; i < 100'000 && listener.link().received().empty(); ++i) broker.network.step();
+    listener.poll();
+    CHECK(listener.got.size() == 1);
+    CHECK(broker.total(Count::received_qos0) < count * 3 / 4);
+    // All of it arrives, in order.
+    broker.network.run();
+    for (auto& client : crowd) {
+      settle(broker, *client);
+      CHECK(client->got.size() == count);
+    }
+    CHECK(broker.total(Count::received_qos0) == count);
+  }
+}
+
 }  // namespace
 }  // namespace gnomon::broker

@@ -60,6 +60,7 @@ void Shard::bring_members(std::span<const std::unique_ptr<Shard>> shards) {
 // What the sessions and share groups of this shard's keeper want, in the same way.
 void Shard::introduce(std::span<const std::unique_ptr<Shard>> shards) {
   const auto tell = [&](std::string_view filter, int owner_id) {
+    note_status_filter(filter, true);
     const bool wildcard = topic::has_wildcard(filter);
     const auto owner = static_cast<topic::OwnerId>(owner_id);
     for (const auto& shard : shards) {
@@ -89,9 +90,7 @@ void Shard::resume() {
 bool Shard::on_turn() {
   send_late_releases();
   send_interest_acks();
-  mailbox_.take(mail_);
-  for (Envelope& envelope : mail_) handle(envelope);
-  mail_.clear();
+  take_mail();
   for (const ConnectionRef& ref : std::exchange(doomed_, {})) {
     if (Connection* connection = find(ref)) connection->end_slow();
   }
@@ -109,6 +108,7 @@ bool Shard::on_turn() {
   } while (!self_mail_.empty() || !keeper_.idle());
   arm_expiry();
   look_at_pressure();
+  let_go_on();
   for (std::size_t shard = 0; shard < acks_.size(); ++shard) {
     flush_acks(static_cast<ShardId>(shard));
   }
@@ -122,9 +122,9 @@ bool Shard::on_turn() {
 }
 
 bool Shard::has_mail() const {
-  return !mailbox_.empty() || !self_mail_.empty() || mail_out_ || !unholding_.empty() ||
-         !late_releases_.empty() || acks_due_ ||
-         ((!ready_releases_.empty() || acks_ready_) && !behind_) || keeper_.has_news();
+  return !mailbox_.empty() || mail_at_ < mail_.size() || !self_mail_.empty() || mail_out_ ||
+         !unholding_.empty() || (!yielding_.empty() && !lane_late_) || !late_releases_.empty() ||
+         acks_due_ || ((!ready_releases_.empty() || acks_ready_) && !behind_) || keeper_.has_news();
 }
 
 void Shard::flush_outboxes() {
@@ -134,7 +134,7 @@ void Shard::flush_outboxes() {
   for (std::size_t shard = 0; shard < outboxes_.size(); ++shard) {
     Outbox* outbox = outboxes_[shard].get();
     if (outbox == nullptr) continue;
-    if (!outbox->empty()) outbox->flush();
+    if (!outbox->empty()) outbox->flush(loop_.now());
     if (outbox->blocked()) behind_ = true;
     auto& waiting = handovers_[shard];
     while (!waiting.empty() && waiting.front().position <= outbox->handed_over()) {
@@ -226,6 +226,7 @@ Counters Shard::sample() {
   counters_.set(Count::subscriptions, index_.subscriptions() - keeper_.groups());
   counters_.set(Count::filters, index_.filters());
   counters_.set(Count::sessions, keeper_.sessions());
+  counters_.set(Count::sessions_away, keeper_.away());
   counters_.set(Count::queued, keeper_.queued());
   counters_.set(Count::share_members, keeper_.share_members());
   counters_.set(Count::turns, stats.turns);

@@ -26,6 +26,7 @@
 #include "broker/profile.h"
 #include "broker/retained.h"
 #include "broker/routes.h"
+#include "broker/status_topics.h"
 #include "partition/syncer.h"
 #include "runtime/loop.h"
 #include "runtime/pool.h"
@@ -85,6 +86,10 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
 
   // Publishes from inside the server (wills; later rules, shadows, HTTP).
   void publish(const message::Message& message) override;
+  // What new subscriptions get under `$SYS` from now on, as if it were retained; null: nothing.
+  void show(std::shared_ptr<const StatusTopics> topics) { status_ = std::move(topics); }
+  // Filters under `$SYS` that somebody here wants. 0 on all shards: nobody takes what is published.
+  [[nodiscard]] int status_filters() const { return status_filters_; }
   // Tells every client that the server stops. drained() is true when their output is taken.
   void shut_down();
   [[nodiscard]] bool drained() const;
@@ -179,6 +184,13 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void look_at_pressure();
   void enter(Pressure pressure);
   void relieve();  // every tick while there is pressure
+  // A turn has done as much as it should, or another shard cannot follow: heavy publishers wait.
+  [[nodiscard]] bool is_full() const { return work_ > limits::work_per_turn || lane_late_; }
+  [[nodiscard]] bool is_alert() const {
+    return pressure_ != Pressure::none || busy_ || work_ > limits::work_per_turn;
+  }
+  void take_mail();
+  void let_go_on();
 
   // ---- routing
   void refresh(Route& route);
@@ -210,6 +222,10 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   bool is_subscribed(Connection& connection, std::string_view filter);
   void unsubscribe_all(Connection& connection);
   std::uint64_t interest_changed(std::string_view filter, bool wanted, bool kept);
+  // A filter came or went for the connections here, or for the keeper's sessions.
+  void note_status_filter(std::string_view filter, bool wanted) {
+    if (filter.starts_with(status_prefix)) status_filters_ += wanted ? 1 : -1;
+  }
   // Answers a SUBSCRIBE when every shard has taken the interest, and every share group its member;
   // then what is retained is replayed.
   void suback(Connection& connection, Replay replay, std::vector<ShareJoin> joins = {});
@@ -253,6 +269,8 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   topic::InterestDirectory interest_;
   Routes routes_;
   std::uint64_t generation_ = 1;  // of index_ and interest_ together
+  std::shared_ptr<const StatusTopics> status_;
+  int status_filters_ = 0;
   Encoder encoder_;
   std::uint64_t next_message_id_;
   std::uint64_t next_request_ = 1;
@@ -320,8 +338,9 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   bool acks_due_ = false, acks_ready_ = false;  // of interest
   std::vector<ShardMailbox*> mailboxes_;        // by shard, for answers of the pool
   std::vector<Envelope> mail_, self_mail_, self_batch_;
-  bool behind_ = false;    // an outbox is blocked: publishers wait
-  bool mail_out_ = false;  // an outbox has something
+  std::size_t mail_at_ = 0;  // of mail_: what is before it is handled
+  bool behind_ = false;      // an outbox is blocked: publishers wait
+  bool mail_out_ = false;    // an outbox has something
 
   Authenticator& authenticator_;
   // How much is held here, and everywhere.
@@ -329,6 +348,11 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   std::vector<const std::atomic<std::uint64_t>*> held_by_;
   const Watermarks watermarks_;
   Pressure pressure_ = Pressure::none;
+  std::size_t work_ = 0;    // deliveries of this turn's publishers
+  bool busy_ = false;       // a turn was full not long ago
+  bool lane_late_ = false;  // an outbox is
+  Instant busy_until_{};
+  std::deque<ConnectionRef> yielding_;
   std::uint64_t queued_bytes_ = 0;  // in the queues of clean sessions
   std::size_t qos0_output_max_ = limits::output_bytes_max;
   std::vector<ConnectionRef> withholding_;

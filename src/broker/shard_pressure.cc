@@ -23,6 +23,39 @@ void Shard::look_at_pressure() {
     enter(now);
 }
 
+// ---- turns with much to do
+
+// What another shard has sent counts by itself, so that neither side starves the other. The rest
+// waits for the next turn, in its order.
+void Shard::take_mail() {
+  const std::size_t before = std::exchange(work_, 0);
+  if (mail_at_ == mail_.size()) {
+    mail_.clear();
+    mail_at_ = 0;
+    mailbox_.take(mail_);
+  }
+  while (mail_at_ < mail_.size() && work_ <= limits::work_per_turn) handle(mail_[mail_at_++]);
+  const Instant now = loop_.now();
+  if (work_ > limits::work_per_turn || before > limits::work_per_turn) {
+    busy_until_ = now + limits::busy_time;
+  }
+  busy_ = now < busy_until_;
+  lane_late_ = false;
+  if (busy_) {
+    for (const auto& outbox : outboxes_) lane_late_ |= outbox && outbox->late(now);
+  }
+  work_ = 0;
+}
+
+// Those that have yielded, the longest waiting first, as far as this turn reaches.
+void Shard::let_go_on() {
+  for (std::size_t left = yielding_.size(); left > 0 && !is_full(); --left) {
+    const ConnectionRef ref = yielding_.front();
+    yielding_.pop_front();
+    if (Connection* connection = find(ref)) connection->go_on();
+  }
+}
+
 void Shard::enter(Pressure pressure) {
   const Pressure before = std::exchange(pressure_, pressure);
   qos0_output_max_ =

@@ -124,6 +124,7 @@ void Shard::deliver_here(const message::Message& message, const Route& route,
     counters_.add(Count::dropped_expired, route.targets.size());
     return;
   }
+  work_ += route.targets.size() + 1;
   encoder_.begin(message, loop_.wall_now());
   const auto deliver_to = [&](const std::vector<Target>& targets) {
     for (const Target& target : targets) {
@@ -186,6 +187,7 @@ void Shard::unsubscribe_all(Connection& connection) {
 // ---- interest
 
 std::uint64_t Shard::interest_changed(std::string_view filter, bool wanted, bool kept) {
+  note_status_filter(filter, wanted);
   if (outboxes_.size() == 1) return 0;
   InterestChange change{interest_sent_ + 1, wanted, kept, false, 0, {}};
   if (topic::has_wildcard(filter)) {

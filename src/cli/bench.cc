@@ -11,6 +11,7 @@
 #include "cli/floor.h"
 #include "cli/load.h"
 #include "cli/report.h"
+#include "cli/tls_arguments.h"
 #include "runtime/network.h"
 #include "topic/measure.h"
 
@@ -57,6 +58,14 @@ constexpr auto kinds = std::to_array<Kind>({
     {"connections", "Idle connections: CPU and memory of each",
      "Idle connections, each with a subscription: CPU and memory of each.", Shape::connections,
      Presence::there, 0, 10'000},
+    {"connects", "Connects a second: CPU of each",
+     "Clients connect, leave and connect again: how fast, and what each costs.", Shape::connects,
+     Presence::there, 0, 32},
+    {"mesh", "500 clients that all publish to all, and bystanders",
+     "Each client publishes as fast as it may, and subscribes to what the others publish. Two "
+     "bystanders measure by the clock how long their messages take meanwhile. Lost is what was "
+     "acknowledged and did not arrive; a broker may refuse instead.",
+     Shape::mesh, Presence::there, 500, 500},
     {"fill", "Queues of sessions that are away",
      "Makes sessions, each with a subscription, leaves, and publishes to them in turn. Sessions "
      "and queues stay on the broker.",
@@ -75,17 +84,28 @@ constexpr auto kinds = std::to_array<Kind>({
 
 struct Given {
   LoadOptions load;
+  std::string broker;
+  TlsArguments tls_files;
+  bool tls = false, websocket = false;
+  std::string path = "/mqtt";
   std::uint64_t pairs = 0, seconds = 3, messages = 0, rate = 20'000, idle_seconds = 5;
   bool json = false, progress = false;
 };
 
 void declare_common(Arguments& arguments, Given& given) {
   LoadOptions& load = given.load;
-  arguments.option("-b,--broker", "HOST:PORT", "The broker (default 127.0.0.1:1883)",
-                   [&load](const std::string& text) { return read_address(text, load.broker); });
+  arguments.text("-b,--broker", "HOST:PORT",
+                 "The broker (default 127.0.0.1 and Gnomon's port: 1883, with TLS 8883, over "
+                 "WebSocket 4566 and 8443)",
+                 given.broker);
+  arguments.flag("--tls", given.tls, "Over TLS, as any option of TLS says, too");
+  arguments.flag("--websocket", given.websocket, "Over WebSocket");
+  arguments.text("--path", "PATH", "Over WebSocket: where (default /mqtt)", given.path);
   arguments.number("--pid", "PID", "The broker's process: tells its CPU and memory", load.pid, 1,
                    4'194'304);
-  arguments.option("-V,--version", "311|5", "MQTT version (default 311)",
+  const bool v5 = load.version == mqtt::Version::v5;
+  arguments.option("-V,--version", "311|5",
+                   v5 ? "MQTT version (default 5)" : "MQTT version (default 311)",
                    [&load](const std::string& text) {
                      if (text != "311" && text != "5") return std::string("must be 311 or 5");
                      load.version = text == "5" ? mqtt::Version::v5 : mqtt::Version::v311;
@@ -150,9 +170,62 @@ void declare_stored(Arguments& arguments, const Kind& kind, Given& given) {
                    load.publishers, 1, 10'000);
 }
 
-void declare(Arguments& arguments, const Kind& kind, Given& given) {
+void declare_connects(Arguments& arguments, const Kind& kind, Given& given) {
   LoadOptions& load = given.load;
-  declare_common(arguments, given);
+  arguments.number("--clients", "N", with_default("How many at once", kind.subscribers),
+                   load.subscribers, 1, 10'000);
+  arguments.number("--seconds", "N", "For how long (default 3)", given.seconds, 1, 86'400);
+  arguments.number("--connects", "N", "How many in all, instead of --seconds", given.messages, 1,
+                   1'000'000'000);
+  arguments.flag("--resume", load.resume,
+                 "TLS: resume sessions (one of each client is made first)");
+}
+
+void declare_mesh(Arguments& arguments, const Kind& kind, Given& given) {
+  LoadOptions& load = given.load;
+  load.qos = 1;
+  arguments.number("--clients", "N", with_default("Clients", kind.subscribers), load.subscribers, 2,
+                   10'000);
+  arguments.number("--hears", "N", "Each subscribes to so many others (default all, by a wildcard)",
+                   load.hears, 1, 1000);
+  arguments.number("-q,--qos", "0|1", "QoS (default 1)", load.qos, 0, 1);
+  arguments.number("--seconds", "N", "How long to publish (default 3)", given.seconds, 1, 86'400);
+  arguments.number("--bystander-rate", "N", "Messages a second of the bystanders (default 100)",
+                   load.bystander_rate, 1, 100'000);
+}
+
+// Where to, and over what. Returns the exit code if that cannot be.
+std::optional<int> settle_transport(const Arguments& arguments, const std::string& command,
+                                    Given& given) {
+  LoadOptions& load = given.load;
+  if (const std::string wrong = given.tls_files.wrong(); !wrong.empty()) {
+    return arguments.misuse(wrong);
+  }
+  const bool tls = given.tls || given.tls_files.given();
+  if (load.resume && !tls) return arguments.misuse("--resume is for TLS (--tls)");
+  if (!given.path.starts_with('/')) {
+    return arguments.misuse("--path \"" + given.path + "\": must begin with /");
+  }
+  if (given.broker.empty()) {
+    const char* port = given.websocket ? (tls ? "8443" : "4566") : (tls ? "8883" : "1883");
+    given.broker = std::string("127.0.0.1:") + port;
+  }
+  if (const std::string wrong = read_address(given.broker, load.broker); !wrong.empty()) {
+    return arguments.misuse("--broker \"" + given.broker + "\": " + wrong);
+  }
+  load.transport.name = runtime::parse_address(given.broker)->host;
+  load.transport.host = given.broker;
+  if (given.websocket) load.transport.websocket = given.path;
+  if (!tls) return std::nullopt;
+  auto config = given.tls_files.config();
+  if (!config) return fail(command, config.error());
+  load.transport.tls = std::move(*config);
+  return std::nullopt;
+}
+
+void declare_kind(Arguments& arguments, const Kind& kind, Given& given) {
+  LoadOptions& load = given.load;
+  if (kind.shape == Shape::connects) return declare_connects(arguments, kind, given);
   if (kind.shape == Shape::connections) {
     arguments.number("-n,--connections", "N", "How many (default 10000)", load.subscribers, 1,
                      1'000'000);
@@ -160,13 +233,15 @@ void declare(Arguments& arguments, const Kind& kind, Given& given) {
                      given.idle_seconds, 1, 3600);
     return;
   }
-  if (kind.presence == Presence::there) {
+  if (kind.shape == Shape::mesh) {
+    declare_mesh(arguments, kind, given);
+  } else if (kind.presence == Presence::there) {
     declare_live(arguments, kind, given);
   } else {
     declare_stored(arguments, kind, given);
   }
   arguments.number("-s,--size", "BYTES", "Payload (default 100)", load.payload_bytes, 16,
-                   1'000'000);
+                   payload_bytes_max);
   arguments.number("--inflight", "N", "QoS 1 and 2: unacknowledged per publisher (default 64)",
                    load.inflight, 1, 65'535);
 }
@@ -180,12 +255,19 @@ int run_kind(const Kind& kind, Words words) {
   load.publishers = kind.publishers;
   load.subscribers = kind.subscribers;
   given.messages = kind.messages;
+  if (kind.shape == Shape::mesh) load.version = mqtt::Version::v5;
   Arguments arguments("gnomon bench " + name + " [options]",
                       std::string(kind.purpose) +
-                          " Closed loop: what a broker does not drop arrives, and is counted.",
+                          (kind.shape == Shape::connects || kind.shape == Shape::mesh
+                               ? ""
+                               : " Closed loop: what a broker does not drop arrives, and is "
+                                 "counted."),
                       {"gnomon bench " + name + " --broker 127.0.0.1:1883 --pid $(pidof gnomon)"});
-  declare(arguments, kind, given);
+  declare_common(arguments, given);
+  declare_kind(arguments, kind, given);
+  given.tls_files.declare(arguments);
   if (const auto code = arguments.read(words)) return *code;
+  if (const auto code = settle_transport(arguments, "gnomon bench " + name, given)) return *code;
   if (given.pairs > 0) load.publishers = load.subscribers = static_cast<std::uint32_t>(given.pairs);
   if (name == "latency") load.rate = given.rate;
   if (given.messages > 0) load.messages = given.messages;

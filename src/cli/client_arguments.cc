@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cli/url.h"
+#include "runtime/network.h"
 #include "topic/topic.h"
 
 namespace gnomon::cli {
@@ -51,10 +52,14 @@ std::string read_expiry(const std::string& text, std::optional<std::uint32_t>& e
 void ClientArguments::declare(Arguments& arguments) {
   arguments.group("Connection");
   arguments.text("-h,--host", "HOST", "The broker (default 127.0.0.1)", host);
-  arguments.number("-p,--port", "PORT", "Its port (default 1883)", port, 1, 65'535);
-  arguments.option("-L,--url", "URL",
-                   "All in one: mqtt://[user[:password]@]host[:port]/topic, percent-encoded",
-                   [this](const std::string& text) { return take_url(text); });
+  arguments.number("-p,--port", "PORT",
+                   "Its port (default 1883, with TLS 8883; over WebSocket 80 and 443)", port, 1,
+                   65'535);
+  arguments.option(
+      "-L,--url", "URL",
+      "All in one: mqtt[s]://[user[:password]@]host[:port]/topic, percent-encoded; or "
+      "ws[s]://host[:port]/path for WebSocket (default /mqtt), where -t says the topic",
+      [this](const std::string& text) { return take_url(text); });
   arguments.option("-V,--protocol-version", "31|311|5",
                    "MQTT version (default 311; 5 with -D or -x)",
                    [this](const std::string& text) { return read_version(text, version); });
@@ -75,10 +80,13 @@ void ClientArguments::declare(Arguments& arguments) {
                   [this](std::span<const std::string> following, std::string& wrong) {
                     return properties.take(following, wrong);
                   });
+  arguments.flag("--ws", use_websocket_, "Over WebSocket, at the path /mqtt");
+  arguments.text("--ws-path", "PATH", "Over WebSocket, at this path", websocket);
   arguments.text("--will-topic", "TOPIC", "Leave a will on this topic", will_topic);
   arguments.text("--will-payload", "TEXT", "What the will says", will_payload);
   arguments.number("--will-qos", "QOS", "QoS of the will (default 0)", will_qos, 0, 2);
   arguments.flag("--will-retain", will_retain, "Retain the will");
+  tls.declare(arguments);
   arguments.group("What is told");
   arguments.flag("-d,--debug", debug, "Tell on standard error what is sent and received");
   arguments.flag("--quiet", quiet, "Do not tell errors; the exit code does");
@@ -87,16 +95,50 @@ void ClientArguments::declare(Arguments& arguments) {
 std::string ClientArguments::take_url(const std::string& text) {
   auto url = parse_broker_url(text);
   if (!url) return url.error().message;
-  if (url->scheme != "mqtt") return "must begin with mqtt://: TLS is not built yet";
   host = url->host;
   if (url->port) port = *url->port;
   if (url->username) username = url->username;
   if (url->password) password = url->password;
   if (!url->topic.empty()) url_topic = url->topic;
+  if (url->websocket()) use_websocket_ = true;
+  if (!url->path.empty()) websocket = url->path;
+  url_tls_ = url->tls();
   return "";
 }
 
+// Fills in what the options leave open.
+std::string ClientArguments::settle_transport() {
+  if (const std::string wrong = tls.wrong(); !wrong.empty()) return wrong;
+  if (url_tls_ == false && tls.given()) {
+    return "the URL says no TLS, and the options of TLS need it: mqtts:// or wss://";
+  }
+  if (use_websocket_ && !websocket) websocket = "/mqtt";
+  if (websocket && !websocket->starts_with('/')) {
+    return "--ws-path \"" + *websocket + "\": must begin with /";
+  }
+  // As mosquitto_pub has it, port 8883 means TLS.
+  use_tls_ = url_tls_.value_or(tls.given() || port == 8883);
+  if (port == 0 && websocket) port = use_tls_ ? 443 : 80;
+  if (port == 0) port = use_tls_ ? 8883 : 1883;
+  return "";
+}
+
+Result<client::Endpoint> ClientArguments::endpoint() const {
+  client::Endpoint endpoint;
+  const auto address = runtime::resolve({host, port});
+  if (!address) return address.error();
+  endpoint.address = *address;
+  endpoint.name = host;
+  endpoint.websocket = websocket;
+  if (!use_tls_) return endpoint;
+  auto config = tls.config();
+  if (!config) return config.error();
+  endpoint.tls = std::move(*config);
+  return endpoint;
+}
+
 std::string ClientArguments::settle(std::span<const Packet> sent) {
+  if (const std::string wrong = settle_transport(); !wrong.empty()) return wrong;
   if (!version && (!properties.empty() || session_expiry)) version = mqtt::Version::v5;
   const bool v5 = protocol() == mqtt::Version::v5;
   if (!v5 && !properties.empty()) return "--property needs MQTT 5 (-V 5)";

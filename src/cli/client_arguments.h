@@ -8,6 +8,7 @@
 
 #include "cli/arguments.h"
 #include "cli/client_properties.h"
+#include "cli/tls_arguments.h"
 #include "mqtt/connection.h"
 #include "mqtt/packet.h"
 
@@ -15,7 +16,7 @@ namespace gnomon::cli {
 
 struct ClientArguments {
   std::string host = "127.0.0.1", client_id;
-  std::uint16_t port = 1883, keep_alive = 60;
+  std::uint16_t port = 0, keep_alive = 60;  // port 0 until settle(): that of the transport
   std::optional<std::string> id_prefix;
   std::optional<std::string> url_topic;  // of -L
   std::optional<mqtt::Version> version;  // as given
@@ -25,6 +26,8 @@ struct ClientArguments {
   bool keep_session = false;
   std::optional<std::uint32_t> session_expiry;  // as given; UINT32_MAX: never
   ClientProperties properties;
+  TlsArguments tls;
+  std::optional<std::string> websocket;  // the path, if it is over WebSocket
   bool debug = false, quiet = false;
 
   // Declares them. Outlives arguments.read().
@@ -36,6 +39,9 @@ struct ClientArguments {
 
   // After settle().
   [[nodiscard]] mqtt::Version protocol() const { return version.value_or(mqtt::Version::v311); }
+  // Where the broker is. Looks up the host, which may block, and reads the files of TLS.
+  // Errors: not_found (the host), unavailable and invalid (the files).
+  [[nodiscard]] Result<client::Endpoint> endpoint() const;
   // What the broker may do.
   [[nodiscard]] mqtt::Settings settings() const;
   // The CONNECT; its views point into this.
@@ -43,6 +49,9 @@ struct ClientArguments {
   [[nodiscard]] mqtt::Disconnect disconnect() const;
 
  private:
+  [[nodiscard]] std::string settle_transport();
+  bool use_tls_ = false, use_websocket_ = false;
+  std::optional<bool> url_tls_;  // what -L says of it
   Buffer will_raw_, connect_raw_, disconnect_raw_;
   std::string take_url(const std::string& text);
 };

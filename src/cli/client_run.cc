@@ -29,14 +29,15 @@ ClientRun::~ClientRun() {
 }
 
 int ClientRun::run(int fd, const std::function<bool()>& on_readable) {
-  const auto address = runtime::resolve({arguments_.host, arguments_.port});
-  if (!address) {
-    if (!arguments_.quiet) std::cerr << command_ << ": " << address.error().message << '\n';
+  auto endpoint = arguments_.endpoint();
+  if (!endpoint) {
+    if (!arguments_.quiet) std::cerr << command_ << ": " << endpoint.error().message << '\n';
     return exit_failed;
   }
-  loop_->post([this, &address] {
-    debug("CONNECT to " + to_string(*address));
-    client_.connect(*address, arguments_.connect());
+  transport_.emplace(*loop_, random_, std::move(*endpoint));
+  loop_->post([this] {
+    debug("CONNECT to " + transport_->endpoint().describe());
+    client_.connect(*transport_, arguments_.connect());
   });
   loop_->start("client");
   std::array<pollfd, 2> wait{{{done_fd_, POLLIN, 0}, {fd, POLLIN, 0}}};
@@ -72,7 +73,7 @@ void ClientRun::connected(const mqtt::Connack& connack) {
         (connack.session_present ? "\", session resumed" : "\", new session"));
 }
 
-void ClientRun::on_closed(const client::Closed& why) { fail(why.message); }
+void ClientRun::on_closed(const client::Closed& why) { fail(arguments_.tls.explain(why)); }
 
 void ClientRun::Flushed::on_timer() {
   constexpr int looks_max = 400;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -63,9 +64,11 @@ class ClientRun : public client::Handler {
   std::string client_id_;  // the broker may have given it
   SystemMonotonicClock monotonic_;
   SystemWallClock wall_;
+  SystemRandom random_;
   std::unique_ptr<runtime::Network> network_;
   std::unique_ptr<runtime::Loop> loop_;
   mqtt::Settings settings_;
+  std::optional<client::Transport> transport_;
   client::Client client_;
   Flushed flushed_{*this};
   int done_fd_;

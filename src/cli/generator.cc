@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <sys/epoll.h>
 
@@ -42,10 +41,11 @@ void Generator::tell(const char* doing, std::uint64_t done) {
 
 void Generator::turn() {
   while (opened_ < open_limit_ && handshaking_ < options().burst && !failure_) {
-    check(clients_[opened_++].open(target_, options().version));
-    ++handshaking_;
+    open(clients_[opened_++]);
   }
-  Duration wait = 10ms;
+  for (LoadClient* client : again_) open(*client);
+  again_.clear();
+  Duration wait = to_pump_.empty() ? 10ms : 0ms;
   if (publishing_ && options().rate) wait = std::min(wait, pace());
   std::array<epoll_event, 512> events;
   const timespec timeout{0, wait.count()};
@@ -55,12 +55,19 @@ void Generator::turn() {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     on_event(*static_cast<LoadClient*>(event.data.ptr), event.events);
   }
-  for (LoadClient* client : to_pump_) {
+  pumping_.swap(to_pump_);
+  for (LoadClient* client : pumping_) {
     client->queued = false;
     if (publishing_ && !options().rate) pump(*client);
   }
-  to_pump_.clear();
+  pumping_.clear();
   if (count <= 0 || ++turns_ % 32 == 0) now_ = clock_.now();
+}
+
+void Generator::open(LoadClient& client) {
+  if (options().shape == Shape::connects) client.opened = clock_.now();
+  check(client.open(target_));
+  ++handshaking_;
 }
 
 void Generator::on_event(LoadClient& client, std::uint32_t events) {
@@ -78,11 +85,12 @@ void Generator::on_readable(LoadClient& client) {
   // What was left over goes in front of what is read, so that packets are whole in one place.
   const std::size_t left = client.partial.size();
   std::memcpy(input_.get(), client.partial.data(), left);
-  const ssize_t got = recv(client.fd(), input_.get() + left, input_bytes - left, 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return close(client);
+  const auto got =
+      client.receive({input_.get() + left, input_bytes - left}, {wire_.get(), wire_bytes});
+  if (!got) return check(got.error());
+  if (!*got) return close(client);
   client.partial.clear();
-  ByteView in(input_.get(), left + static_cast<std::size_t>(got));
+  ByteView in(input_.get(), left + **got);
   if (client.state == LoadClient::State::handshake) {
     check(client.on_handshake_bytes(in, incoming_));
     if (client.state == LoadClient::State::ready) on_ready(client);
@@ -98,6 +106,10 @@ void Generator::on_readable(LoadClient& client) {
 
 void Generator::on_ready(LoadClient& client) {
   ++ready_;
+  if (options().shape == Shape::connects) {
+    report_.latency.add(clock_.now() - client.opened);
+    if (client.resumed) ++report_.resumed;
+  }
   if (client.leaves) return client.leave();
   --handshaking_;
 }
@@ -106,6 +118,7 @@ void Generator::close(LoadClient& client) {
   if (client.state == LoadClient::State::leaving) {
     --handshaking_;
     ++left_;
+    if (reconnecting_) again_.push_back(&client);
   } else {
     ++report_.closed;
   }
@@ -131,7 +144,8 @@ void Generator::on_frame(LoadClient& client, const Frame& frame) {
       return acknowledged(client, frame);
     case PacketType::suback:
       if ((frame.body.back() & 0x80) != 0)
-        check(Error{Code::unavailable, "the broker refused to subscribe to " + client.topic});
+        check(Error{Code::unavailable,
+                    "the broker refused to subscribe to " + client.filters.front()});
       return;
     default:
       return;
@@ -139,7 +153,11 @@ void Generator::on_frame(LoadClient& client, const Frame& frame) {
 }
 
 void Generator::acknowledged(LoadClient& publisher, const Frame& frame) {
-  if (frame.refuses()) ++report_.refused;
+  if (frame.refuses()) {
+    ++report_.refused;
+    if (options().shape == Shape::mesh)
+      publisher.refusals.push_back(static_cast<std::uint32_t>(publisher.acknowledged));
+  }
   ++publisher.acknowledged;
   ++acknowledged_;
   credit(publisher);
@@ -163,7 +181,12 @@ void Generator::on_publish(LoadClient& client, const Frame& frame) {
   Stamp stamp;
   if (at + sizeof stamp > body.size()) return;
   std::memcpy(&stamp, body.data() + at, sizeof stamp);
-  if (stamp.publisher < publishers_.size()) on_stamp(client, stamp);
+  if (stamp.publisher >= publishers_.size()) return;
+  if (options().shape == Shape::mesh) {
+    on_mesh_stamp(client, stamp);
+  } else {
+    on_stamp(client, stamp);
+  }
 }
 
 void Generator::on_stamp(LoadClient& client, const Stamp& stamp) {
@@ -215,6 +238,8 @@ void Generator::pump(LoadClient& publisher) {
     for (std::uint64_t i = 0; i < count; ++i) publisher.append_message(sent);
     publisher.flush();
     if (publisher.state == LoadClient::State::closed) return close(publisher);
+    // Nothing else may end this when the broker keeps pace; the others have their turn.
+    if (options().shape == Shape::mesh) return credit(publisher);
   }
 }
 

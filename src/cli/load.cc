@@ -37,7 +37,10 @@ std::string Generator::topic_of(std::uint32_t index) const {
     case Shape::fanout:
       return "bench/fanout/all";
     case Shape::connections:
+    case Shape::connects:
       return "device/" + number + "/command";
+    case Shape::mesh:
+      return "bench/" + std::to_string(getpid()) + "/mesh/" + number;
     case Shape::retained:
       // What an earlier run has left is not counted.
       return "bench/" + std::to_string(getpid()) + "/device/" + number + "/status";
@@ -65,11 +68,17 @@ std::uint32_t Generator::topics_of(std::uint32_t publisher) const {
   return (o.subscribers - publisher + o.publishers - 1) / o.publishers;
 }
 
+LoadClient& Generator::make_client(std::uint32_t index) {
+  LoadClient& client = clients_.emplace_back(epoll_, options());
+  client.index = index;
+  client.source = index / sources_each;
+  return client;
+}
+
 void Generator::make_subscriber(std::uint32_t index) {
   const LoadOptions& o = options();
-  LoadClient& client = clients_.emplace_back(epoll_);
-  client.index = index;
-  client.topic = filter_of(index);
+  LoadClient& client = make_client(index);
+  client.filters = {filter_of(index)};
   client.qos = o.qos;
   client.persistent = o.persistent;
   client.leaves = o.presence == Presence::away || o.presence == Presence::back;
@@ -87,9 +96,8 @@ void Generator::make_subscriber(std::uint32_t index) {
 
 void Generator::make_publisher(std::uint32_t index) {
   const LoadOptions& o = options();
-  LoadClient& client = clients_.emplace_back(epoll_);
+  LoadClient& client = make_client(index);
   client.publisher = true;
-  client.index = index;
   client.persistent = o.persistent_publishers;
   client.topic = topic_of(index);
   client.number_at = client.topic.find(number_of(index));
@@ -97,8 +105,7 @@ void Generator::make_publisher(std::uint32_t index) {
   client.stride = o.publishers;
   // What is retained is acknowledged, or nobody would know when it is.
   const bool retain = o.shape == Shape::retained;
-  client.prepare(o.version, retain ? std::max<std::uint8_t>(o.qos, 1) : o.qos, retain,
-                 o.payload_bytes);
+  client.prepare(retain ? std::max<std::uint8_t>(o.qos, 1) : o.qos, retain);
   client.quota = planned_ == 0 ? UINT64_MAX : quota_of(index);
   publishers_.push_back(&client);
 }
@@ -107,6 +114,8 @@ void Generator::make_clients() {
   LoadOptions& o = report_.options;
   planned_ = o.rate ? *o.rate * static_cast<std::uint64_t>(o.publish_for.count()) / 1000
                     : o.messages.value_or(0);
+  if (o.shape == Shape::connects) return make_connecting();
+  if (o.shape == Shape::mesh) return make_mesh();
   if (connections()) o.publishers = 0;
   if (o.shape == Shape::pairs) o.publishers = std::min(o.publishers, o.subscribers);
   if (o.shape != Shape::pairs && !connections()) reach_ = o.subscribers;
@@ -123,10 +132,19 @@ Result<LoadReport> Generator::run() {
   if (epoll_ < 0) return Error{Code::unavailable, "epoll cannot be had"};
   prctl(PR_SET_TIMERSLACK, 1UL);  // latency is timed by the publisher's own waking
   make_clients();
-  if (connections())
-    run_connections();
-  else
-    run_messages();
+  switch (options().shape) {
+    case Shape::connections:
+      run_connections();
+      break;
+    case Shape::connects:
+      run_connects();
+      break;
+    case Shape::mesh:
+      run_mesh();
+      break;
+    default:
+      run_messages();
+  }
   if (failure_) return *failure_;
   return std::move(report_);
 }
@@ -171,6 +189,7 @@ void Generator::run_messages() {
   if (!failure_) connect(subscribers, clients_.size());
   run_for("connecting", ready_, settle);
   if (failure_) return;
+  if (options().connected) options().connected();
   if (options().presence == Presence::there) {
     publish();
   } else {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "cli/histogram.h"
+#include "cli/load_link.h"
 #include "cli/process.h"
 #include "mqtt/types.h"
 #include "runtime/loop.h"
@@ -16,6 +17,7 @@
 namespace gnomon::cli {
 
 constexpr std::uint64_t topics_max = 10'000'000;
+constexpr std::size_t payload_bytes_max = 1'000'000;
 
 // Who publishes to whom.
 enum class Shape : std::uint8_t {
@@ -24,6 +26,8 @@ enum class Shape : std::uint8_t {
   fanin,        // each publisher on a topic of its own, each subscriber on one wildcard for all
   fanout,       // all publishers and all subscribers on one topic
   connections,  // nobody publishes; each subscriber on a topic of its own
+  connects,     // nobody publishes or subscribes: each connects, leaves, and connects again
+  mesh,         // each publishes on a topic of its own, as fast as it may, and hears the others
   retained,     // each message is retained on a topic of its own; subscribers on one wildcard
 };
 
@@ -39,7 +43,9 @@ struct LoadOptions {
   Shape shape = Shape::pairs;
   Presence presence = Presence::there;
   runtime::Address broker{"127.0.0.1", 1883};  // the host is a literal
-  int pid = 0;                                 // of the broker, if its CPU and memory are wanted
+  LoadTransport transport;
+  std::string client_id = "gb";  // how client ids begin
+  int pid = 0;                   // of the broker, if its CPU and memory are wanted
   mqtt::Version version = mqtt::Version::v311;
   std::uint32_t publishers = 100, subscribers = 100;
   std::uint8_t qos = 0;
@@ -59,6 +65,10 @@ struct LoadOptions {
   std::optional<std::uint64_t> rate;
   std::uint32_t burst = 256;                 // handshakes at once
   std::chrono::milliseconds idle_for{5000};  // connections: how long idle CPU is measured
+  bool resume = false;                       // connects: TLS sessions
+  std::uint32_t hears = 0;                   // mesh: so many others each; 0: all, and itself
+  std::uint64_t bystander_rate = 100;        // mesh: messages a second of a pair that is not in it
+  std::function<void()> connected;           // called when all are there, before they publish
 };
 
 // What a part of a load took.
@@ -86,8 +96,19 @@ struct LoadReport {
   Duration connecting{};
   CpuTime connect_cpu, idle_cpu;
   std::uint64_t resident_before = 0, resident_after = 0;
+  // connects: done in the time of `delivery`; `latency` is that of one, from TCP's SYN to CONNACK
+  std::uint64_t connects = 0, resumed = 0;
+  // mesh: `delivered` is within the time of `delivery`. Lost is what was acknowledged with success
+  // and did not reach a subscriber that stayed.
+  std::uint64_t acknowledged = 0, lost = 0, delivered_after = 0;
+  std::uint64_t resident_quarter = 0, resident_end = 0;  // after a quarter of the time, at its end
+  std::uint64_t bystander_sent = 0, bystander_lost = 0;  // `latency` is theirs
 
+  // In a mesh, refusing is what a broker should do.
   [[nodiscard]] bool complete() const {
+    if (options.shape == Shape::mesh)
+      return lost == 0 && out_of_order == 0 && wrong_acks == 0 && closed == 0 &&
+             bystander_lost == 0;
     return delivered == expected && out_of_order == 0 && unacknowledged == 0 && refused == 0 &&
            wrong_acks == 0 && closed == 0;
   }

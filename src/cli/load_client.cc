@@ -34,12 +34,12 @@ Error system_error(const std::string& what, int number) {
 
 // One source address serves about 28,000 ports towards one target, so on loopback the clients are
 // spread over 127.0.0.2 and up.
-int bind_source(int fd, std::uint32_t index) {
+int bind_source(int fd, std::uint32_t number) {
   const int one = 1;
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
   sockaddr_in source{};
   source.sin_family = AF_INET;
-  source.sin_addr.s_addr = htonl(0x7f000002 + index / 20000);
+  source.sin_addr.s_addr = htonl(0x7f000002 + number);
   return bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source);
 }
 
@@ -67,8 +67,7 @@ LoadClient::~LoadClient() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Result<void> LoadClient::open(const Target& target, mqtt::Version version) {
-  version_ = version;
+Result<void> LoadClient::open(const Target& target) {
   const int family = target.address.ss_family;
   fd_ = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return system_error("socket", errno);
@@ -76,7 +75,7 @@ Result<void> LoadClient::open(const Target& target, mqtt::Version version) {
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   const auto* v4 = reinterpret_cast<const sockaddr_in*>(&target.address);
   const bool loopback = family == AF_INET && ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-  if (loopback && bind_source(fd_, index) != 0) return system_error("bind", errno);
+  if (loopback && bind_source(fd_, source) != 0) return system_error("bind", errno);
   const auto* address = reinterpret_cast<const sockaddr*>(&target.address);
   if (connect(fd_, address, target.length) != 0 && errno != EINPROGRESS)
     return system_error("connect", errno);
@@ -93,8 +92,13 @@ Result<void> LoadClient::on_writable() {
     socklen_t length = sizeof failure;
     getsockopt(fd_, SOL_SOCKET, SO_ERROR, &failure, &length);
     if (failure != 0) return system_error("connect", failure);
-    state = State::handshake;
-    say_connect();
+    if (options_.transport.plain()) {
+      state = State::handshake;
+      say_connect();
+    } else {
+      state = State::opening;
+      link_ = std::make_unique<LoadLink>(options_.transport, session, index, wire_);
+    }
   }
   flush();
   return {};
@@ -102,15 +106,34 @@ Result<void> LoadClient::on_writable() {
 
 void LoadClient::say_connect() {
   handshake_ = std::make_unique<mqtt::Connection>(mqtt::Role::client, settings());
-  const std::string id =
-      "gb" + std::to_string(getpid()) + (publisher ? 'p' : 's') + std::to_string(index);
+  const std::string id = options_.client_id + std::to_string(getpid()) + (publisher ? 'p' : 's') +
+                         std::to_string(index);
   mqtt::Connect connect;
-  connect.version = version_;
+  connect.version = options_.version;
   connect.client_id = id;
   connect.keep_alive_seconds = 600;
   connect.clean_start = !persistent;
-  if (persistent && version_ == mqtt::Version::v5) connect.session_expiry_seconds = 3600;
+  if (persistent && options_.version == mqtt::Version::v5) connect.session_expiry_seconds = 3600;
   handshake_->connect(connect, output);
+}
+
+Result<std::optional<std::size_t>> LoadClient::receive(std::span<std::uint8_t> to,
+                                                       std::span<std::uint8_t> wire) {
+  const std::span<std::uint8_t> into = link_ ? wire : to;
+  const ssize_t got = recv(fd_, into.data(), into.size(), 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::optional<std::size_t>(0);
+  if (got <= 0) return std::optional<std::size_t>();
+  const auto count = static_cast<std::size_t>(got);
+  if (!link_) return std::optional(count);
+  const auto packets = link_->receive(into.first(count), to, wire_);
+  if (!packets) return packets.error();
+  if (state == State::opening && link_->open()) {
+    state = State::handshake;
+    resumed = link_->resumed();
+    say_connect();
+  }
+  if (!wire_.empty()) flush();
+  return std::optional(*packets);
 }
 
 Result<void> LoadClient::on_handshake_bytes(ByteView& bytes, mqtt::Incoming& incoming) {
@@ -129,16 +152,18 @@ Result<void> LoadClient::on_handshake_bytes(ByteView& bytes, mqtt::Incoming& inc
         if (greeting == Greeting::none || greeting == Greeting::resume) break;
         mqtt::Subscribe subscribe;
         subscribe.packet_id = 1;
-        subscribe.entries.push_back({.filter = topic, .qos = qos});
+        for (const std::string& filter : filters)
+          subscribe.entries.push_back({.filter = filter, .qos = qos});
         handshake_->subscribe(subscribe, output);
         if (greeting == Greeting::ask) break;
         continue;
       }
       case Event::suback: {
-        const auto reason = incoming.subscribe_ack.reasons.at(0);
-        if (static_cast<std::uint8_t>(reason) != qos)
-          return Error{Code::unavailable, "the broker refused to subscribe to " + topic + ": " +
-                                              std::string(mqtt::describe(reason))};
+        for (const auto reason : incoming.subscribe_ack.reasons)
+          if (static_cast<std::uint8_t>(reason) != qos)
+            return Error{Code::unavailable, "the broker refused to subscribe to " +
+                                                filters.front() + ": " +
+                                                std::string(mqtt::describe(reason))};
         break;
       }
       default:
@@ -153,6 +178,10 @@ Result<void> LoadClient::on_handshake_bytes(ByteView& bytes, mqtt::Incoming& inc
 void LoadClient::leave() {
   constexpr std::array<std::uint8_t, 2> disconnect{0xe0, 0};
   output.append(disconnect);
+  if (link_) {
+    link_->send(output, wire_);
+    link_->finish(wire_);
+  }
   flush();
   if (state == State::closed) return;
   shutdown(fd_, SHUT_WR);
@@ -160,12 +189,14 @@ void LoadClient::leave() {
 }
 
 void LoadClient::flush() {
-  while (!output.empty()) {
-    const ssize_t sent_now = send(fd_, output.data(), output.size(), MSG_NOSIGNAL);
+  if (link_ && link_->open() && !output.empty()) link_->send(output, wire_);
+  Buffer& out = link_ ? wire_ : output;
+  while (!out.empty()) {
+    const ssize_t sent_now = send(fd_, out.data(), out.size(), MSG_NOSIGNAL);
     if (sent_now < 0 && errno == EINTR) continue;
     if (sent_now < 0 && errno == EAGAIN) return want_write(true);
     if (sent_now < 0) return close();
-    output.consume(static_cast<std::size_t>(sent_now));
+    out.consume(static_cast<std::size_t>(sent_now));
   }
   want_write(false);
 }
@@ -184,11 +215,13 @@ void LoadClient::close() {
   want_write_ = false;
   output.clear();
   partial.clear();
+  link_.reset();
+  wire_.release();
   handshake_.reset();
 }
 
-void LoadClient::prepare(mqtt::Version version, std::uint8_t message_qos, bool retain,
-                         std::size_t payload_bytes) {
+void LoadClient::prepare(std::uint8_t message_qos, bool retain) {
+  const std::size_t payload_bytes = options_.payload_bytes;
   const std::vector<std::uint8_t> payload(payload_bytes, 'x');
   mqtt::Publish publish;
   publish.topic = topic;
@@ -196,7 +229,7 @@ void LoadClient::prepare(mqtt::Version version, std::uint8_t message_qos, bool r
   publish.qos = message_qos;
   publish.retain = retain;
   publish.packet_id = message_qos > 0 ? 1 : 0;
-  id_at_ = mqtt::append_publish(version, publish, packet_);
+  id_at_ = mqtt::append_publish(options_.version, publish, packet_);
   stamp_at_ = packet_.size() - payload_bytes;
   if (topics > 1) digits_at_ = id_at_ - topic.size() + number_at;  // the id is behind the topic
 }

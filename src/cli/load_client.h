@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <sys/socket.h>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "cli/load.h"
+#include "cli/load_link.h"
 #include "mqtt/connection.h"
 
 namespace gnomon::cli {
@@ -26,7 +29,15 @@ struct Target {
 // are only cut (frames.h), so that the generator costs less than any broker.
 class LoadClient {
  public:
-  enum class State : std::uint8_t { idle, connecting, handshake, ready, leaving, closed };
+  enum class State : std::uint8_t {
+    idle,
+    connecting,
+    opening,    // TLS, WebSocket
+    handshake,  // of MQTT
+    ready,
+    leaving,
+    closed,
+  };
   // What it does after CONNACK.
   enum class Greeting : std::uint8_t {
     none,       // is ready at once
@@ -35,16 +46,22 @@ class LoadClient {
     resume,     // is ready at once, unless the broker does not know its session
   };
 
-  explicit LoadClient(int epoll) : epoll_(epoll) {}
+  // `options` outlive it.
+  LoadClient(int epoll, const LoadOptions& options) : epoll_(epoll), options_(options) {}
   ~LoadClient();
   LoadClient(const LoadClient&) = delete;
   LoadClient& operator=(const LoadClient&) = delete;
 
   // Starts to connect, for the first time or when closed. Errors: unavailable, with the system's
   // reason.
-  Result<void> open(const Target& target, mqtt::Version version);
+  Result<void> open(const Target& target);
   // The socket can be written. Errors: unavailable (the connection was refused).
   Result<void> on_writable();
+  // Reads from the socket once, what there is, through the link: so many bytes of packets are now
+  // at the front of `to`, and nothing if the connection has ended. `wire`: room to read into when
+  // there is a link. Errors: as LoadLink::receive().
+  Result<std::optional<std::size_t>> receive(std::span<std::uint8_t> to,
+                                             std::span<std::uint8_t> wire);
   // Handshake only: takes what was received, as far as it belongs to the handshake. Errors:
   // unavailable (the broker refused).
   Result<void> on_handshake_bytes(ByteView& bytes, mqtt::Incoming& incoming);
@@ -56,21 +73,25 @@ class LoadClient {
   void close();
 
   // Makes the PUBLISH that append_message() copies.
-  void prepare(mqtt::Version version, std::uint8_t message_qos, bool retain,
-               std::size_t payload_bytes);
+  void prepare(std::uint8_t message_qos, bool retain);
   void append_message(Instant now);
   [[nodiscard]] std::size_t message_bytes() const { return packet_.size(); }
 
   State state = State::idle;
   bool publisher = false;
-  bool persistent = false;  // its session outlives its connection
-  bool leaves = false;      // as soon as it is ready
-  bool queued = false;      // in the generator's list of those that may publish
-  std::uint32_t index = 0;  // among the publishers, or among the subscribers
-  std::string topic;        // or filter
-  std::uint8_t qos = 0;     // to subscribe with
+  bool persistent = false;   // its session outlives its connection
+  bool leaves = false;       // as soon as it is ready
+  bool queued = false;       // in the generator's list of those that may publish
+  std::uint32_t index = 0;   // among the publishers, or among the subscribers
+  std::uint32_t source = 0;  // on loopback it comes from 127.0.0.2 + so many
+  std::string topic;         // to publish on
+  std::vector<std::string> filters;
+  std::uint8_t qos = 0;  // to subscribe with
   Greeting greeting = Greeting::none;
-  Buffer partial;  // an unfinished packet
+  std::shared_ptr<net::TlsLayer::Session> session;  // to be resumed; null: never
+  bool resumed = false;                             // the last connection
+  Instant opened;                                   // by the generator's clock
+  Buffer partial;                                   // an unfinished packet
   Buffer output;
   // publisher
   std::uint64_t sent = 0, acknowledged = 0, quota = 0;
@@ -85,6 +106,9 @@ class LoadClient {
   std::vector<std::uint32_t> next;
   std::uint32_t step = 1;
   std::vector<bool> seen;  // retained messages, by the number of their topic
+  // mesh: sequence numbers that were refused, and messages that came to be missed here
+  std::vector<std::uint32_t> refusals;
+  std::uint64_t lost = 0;
 
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] bool blocked() const { return want_write_; }
@@ -94,10 +118,12 @@ class LoadClient {
   void say_connect();
 
   int epoll_;
+  const LoadOptions& options_;
   int fd_ = -1;
   bool want_write_ = false;
+  std::unique_ptr<LoadLink> link_;  // null: packets are what the socket carries
+  Buffer wire_;                     // with a link: what it has made of `output`
   std::unique_ptr<mqtt::Connection> handshake_;
-  mqtt::Version version_ = mqtt::Version::v311;
   Buffer packet_;
   std::size_t id_at_ = 0, digits_at_ = 0, stamp_at_ = 0;
 };

@@ -95,10 +95,70 @@ void add_messages(const LoadReport& report, std::vector<Figure>& figures) {
   if (report.options.rate) add_latency(report, figures);
 }
 
+void add_connects(const LoadReport& report, std::vector<Figure>& figures) {
+  const double took = seconds(report.delivery.took);
+  const auto us = [&](Duration time) { return per(seconds(time) * 1e6, report.connects); };
+  figures.push_back({"connects", "connects", number(report.connects), 0});
+  figures.push_back({"resumed", "of them resumed", number(report.resumed), 0});
+  figures.push_back({"connecting_s", "connecting, s", took, 3});
+  figures.push_back({"connects_per_s", "connects/s", number(report.connects) / took, 0});
+  figures.push_back({"generator_cpu_us", "generator CPU per connect, µs",
+                     us(report.delivery.generator.total()), 1});
+  if (report.options.pid != 0) {
+    figures.push_back(
+        {"connect_cpu_us", "broker CPU per connect, µs", us(report.delivery.broker.total()), 1});
+    figures.push_back({"user_us", "  of it user, µs", us(report.delivery.broker.user), 1});
+  }
+  figures.push_back({"closed", "connections closed by the broker", number(report.closed), 0});
+  add_latency(report, figures);
+}
+
+void add_mesh(const LoadReport& report, std::vector<Figure>& figures) {
+  const double took = seconds(report.delivery.took);
+  figures.push_back({"clients", "clients", number(report.options.subscribers), 0});
+  figures.push_back({"published", "published", number(report.published), 0});
+  figures.push_back({"acknowledged", "acknowledged", number(report.acknowledged), 0});
+  figures.push_back({"refused", "refused by the broker", number(report.refused), 0});
+  figures.push_back({"unacknowledged", "unacknowledged", number(report.unacknowledged), 0});
+  figures.push_back({"delivered", "delivered", number(report.delivered), 0});
+  figures.push_back(
+      {"delivered_after", "delivered after the end", number(report.delivered_after), 0});
+  figures.push_back({"delivering_s", "delivering, s", took, 3});
+  figures.push_back({"messages_per_s", "delivered/s", number(report.delivered) / took, 0});
+  add_cost(report, report.delivery, report.delivered, figures);
+  figures.push_back({"lost", "acknowledged, and lost", number(report.lost), 0});
+  figures.push_back({"out_of_order", "out of order", number(report.out_of_order), 0});
+  figures.push_back({"wrong_acks", "PUBACKs out of order", number(report.wrong_acks), 0});
+  figures.push_back({"closed", "connections closed by the broker", number(report.closed), 0});
+  if (report.options.pid != 0) {
+    figures.push_back({"resident_quarter", "resident after 25 % of the time, bytes",
+                       number(report.resident_quarter), 0});
+    figures.push_back(
+        {"resident_end", "resident at the end, bytes", number(report.resident_end), 0});
+    figures.push_back({"resident_peak", "resident peak, bytes", number(report.resident_peak), 0});
+  }
+  figures.push_back(
+      {"bystander_sent", "messages of the bystanders", number(report.bystander_sent), 0});
+  figures.push_back(
+      {"bystander_lost", "of them lost, or more than 3 s late", number(report.bystander_lost), 0});
+  add_latency(report, figures);
+}
+
 std::vector<Figure> figures_of(const LoadReport& report) {
   std::vector<Figure> figures;
-  report.options.shape == Shape::connections ? add_connections(report, figures)
-                                             : add_messages(report, figures);
+  switch (report.options.shape) {
+    case Shape::connections:
+      add_connections(report, figures);
+      break;
+    case Shape::connects:
+      add_connects(report, figures);
+      break;
+    case Shape::mesh:
+      add_mesh(report, figures);
+      break;
+    default:
+      add_messages(report, figures);
+  }
   return figures;
 }
 

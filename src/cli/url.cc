@@ -1,10 +1,14 @@
 #include "cli/url.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace gnomon::cli {
 
 namespace {
+
+constexpr std::array<std::string_view, 4> schemes{"mqtt", "mqtts", "ws", "wss"};
 
 Error invalid(const char* what) { return {Code::invalid, what}; }
 
@@ -55,12 +59,16 @@ Result<void> take_host(std::string_view text, BrokerUrl& url) {
 Result<BrokerUrl> parse_broker_url(std::string_view text) {
   BrokerUrl url;
   const std::size_t scheme = text.find("://");
-  if (scheme == std::string_view::npos) return invalid("must begin with mqtt://");
-  url.scheme = text.substr(0, scheme);
+  if (scheme != std::string_view::npos) url.scheme = text.substr(0, scheme);
+  if (std::ranges::find(schemes, url.scheme) == schemes.end()) {
+    return invalid("must begin with mqtt://, mqtts://, ws:// or wss://");
+  }
   std::string_view rest = text.substr(scheme + 3);
   const std::size_t slash = rest.find('/');
   std::string_view authority = rest.substr(0, slash);
-  if (slash != std::string_view::npos) url.topic = decoded(rest.substr(slash + 1));
+  if (slash != std::string_view::npos && url.websocket()) url.path = rest.substr(slash);
+  if (slash != std::string_view::npos && !url.websocket())
+    url.topic = decoded(rest.substr(slash + 1));
   if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
     const std::string_view who = authority.substr(0, at);
     const std::size_t colon = who.find(':');

@@ -31,10 +31,31 @@ TEST_CASE("URLs of brokers") {
   CHECK(parse_broker_url("mqtt://h/a%zz")->topic == "a%zz");
 }
 
+TEST_CASE("URLs of brokers: what the scheme says") {
+  struct Case {
+    const char* text;
+    bool tls, websocket;
+    const char *topic, *path;
+  };
+  for (const Case& expected :
+       {Case{"mqtt://h/t", false, false, "t", ""}, Case{"mqtts://h/a%20b", true, false, "a b", ""},
+        Case{"ws://h", false, true, "", ""}, Case{"ws://h/", false, true, "", "/"},
+        Case{"wss://u:p@h:1/mqtt?a=%2F/b", true, true, "", "/mqtt?a=%2F/b"}}) {
+    CAPTURE(expected.text);
+    const auto url = parse_broker_url(expected.text);
+    REQUIRE(url.ok());
+    CHECK(url->tls() == expected.tls);
+    CHECK(url->websocket() == expected.websocket);
+    CHECK(url->topic == expected.topic);
+    CHECK(url->path == expected.path);
+    CHECK(url->host == "h");
+  }
+}
+
 TEST_CASE("what is no URL of a broker") {
-  for (const char* text :
-       {"", "broker", "mqtt://", "mqtt:///t", "mqtt://h:", "mqtt://h:0", "mqtt://h:99999",
-        "mqtt://h:1x/t", "mqtt://[::1", "mqtt://[::1]1883", "mqtt://u:p@/t"}) {
+  for (const char* text : {"", "broker", "http://h", "mqttx://h", "s://h", "://h", "mqtt://",
+                           "mqtt:///t", "mqtt://h:", "mqtt://h:0", "mqtt://h:99999",
+                           "mqtt://h:1x/t", "mqtt://[::1", "mqtt://[::1]1883", "mqtt://u:p@/t"}) {
     CAPTURE(text);
     CHECK(!parse_broker_url(text).ok());
   }

@@ -26,17 +26,16 @@ Client::~Client() = default;
 
 // ---- connecting
 
-void Client::connect(const runtime::Address& address, const mqtt::Connect& connect,
-                     Duration timeout) {
+void Client::connect(Transport& transport, const mqtt::Connect& connect, Duration timeout) {
   drop();
   ++connection_;
   state_ = State::connecting;
-  address_ = address;
+  server_ = transport.endpoint().describe();
   machine_ = mqtt::Connection(mqtt::Role::client, settings_);
   machine_.connect(connect, hello_);
   ping_every_ = std::chrono::seconds(connect.keep_alive_seconds) / 2;
   arm(timeout);
-  stream_ = loop_.connect(address, *this);
+  stream_ = transport.connect(*this, [this](const Error& error) { refusal_ = error; });
 }
 
 void Client::on_connected() {
@@ -66,7 +65,7 @@ void Client::handle_connack(const mqtt::Connack& connack) {
 void Client::on_alarm() {
   if (state_ == State::connecting)
     return end(Closed::Kind::unreachable, mqtt::Reason::unspecified_error,
-               "no answer from " + to_string(address_));
+               "no answer from " + server_);
   // A server has half a keep-alive to answer, and so hears from us within a whole one.
   if (ping_open_)
     return end(Closed::Kind::lost, mqtt::Reason::keep_alive_timeout,
@@ -95,6 +94,7 @@ void Client::drop() {
   received_ = {};
   subscribing_.clear();
   stale_ = {};
+  refusal_.reset();
   ping_open_ = wants_room_ = false;
 }
 
@@ -105,13 +105,18 @@ void Client::end(Closed::Kind kind, mqtt::Reason reason, std::string message) {
 
 void Client::on_ended(runtime::Ended /*why*/) {
   if (state_ == State::connected)
-    return end(Closed::Kind::lost, mqtt::Reason::unspecified_error, "the connection was lost");
+    return end(Closed::Kind::lost, mqtt::Reason::unspecified_error,
+               "the connection was lost" + (refusal_ ? ": " + refusal_->message : ""));
+  if (refusal_)
+    return end(refusal_->code == Code::denied ? Closed::Kind::untrusted : Closed::Kind::transport,
+               mqtt::Reason::unspecified_error,
+               "cannot connect to " + server_ + ": " + refusal_->message);
   const bool spoke = hello_.empty();
   if (spoke)
     return end(Closed::Kind::lost, mqtt::Reason::unspecified_error,
-               "the server closed the connection instead of answering");
+               server_ + " closed the connection instead of answering");
   end(Closed::Kind::unreachable, mqtt::Reason::unspecified_error,
-      "cannot connect to " + to_string(address_) + ": connection refused, or host unreachable");
+      "cannot connect to " + server_ + ": connection refused, or host unreachable");
 }
 
 // ---- what the server says

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "client/transport.h"
 #include "mqtt/connection.h"
 #include "mqtt/window.h"
 #include "runtime/loop.h"
@@ -22,6 +24,8 @@ struct Closed {
     disconnected,  // the server said DISCONNECT
     lost,          // the stream ended, or the server did not answer a PINGREQ
     protocol,      // what the server sent was not MQTT
+    untrusted,     // its certificate does not verify
+    transport,     // TLS or WebSocket failed, or the server refused it
   };
   Kind kind = Kind::lost;
   mqtt::Reason reason = mqtt::Reason::unspecified_error;  // refused, disconnected, protocol
@@ -63,8 +67,9 @@ class Client final : private runtime::StreamHandler {
   Client& operator=(const Client&) = delete;
 
   // Connects; on_connected() or on_closed() follows, the latter also after `timeout` without a
-  // CONNACK. `address.host` is a literal. `connect` is copied into the packet at once.
-  void connect(const runtime::Address& address, const mqtt::Connect& connect,
+  // CONNACK. `transport` is of the client's loop and outlives the connection; `connect` is copied
+  // into the packet at once.
+  void connect(Transport& transport, const mqtt::Connect& connect,
                Duration timeout = std::chrono::seconds(10));
   // Says DISCONNECT and closes once all output is written. No further call comes.
   void disconnect(const mqtt::Disconnect& packet = {});
@@ -126,8 +131,9 @@ class Client final : private runtime::StreamHandler {
   mqtt::ReceivedIds received_;              // QoS 2
   std::vector<std::uint16_t> subscribing_;  // ids of the window that are no PUBLISHes
   std::vector<bool> stale_;  // by packet id: an earlier process may have left it open; empty: none
-  Buffer hello_;             // the CONNECT, until TCP is connected
-  runtime::Address address_;
+  Buffer hello_;             // the CONNECT, until the transport is there
+  std::string server_;       // for messages
+  std::optional<Error> refusal_;  // why the transport ends
   Alarm alarm_{*this};
   Duration ping_every_{};         // 0: never
   std::uint32_t connection_ = 0;  // counted, to notice one's end inside a call

@@ -167,6 +167,9 @@ struct World {
   ScriptedServer server{*server_loop};
   Notes notes;
   mqtt::Settings settings;
+  SeededRandom random{1};
+  Transport transport{*client_loop, random, {{"127.0.0.1", 1883}, {}, {}, {}}};
+  Transport nowhere{*client_loop, random, {{"127.0.0.1", 9}, {}, {}, {}}};
   Client client{*client_loop, notes, settings};
 
   World() {
@@ -178,7 +181,7 @@ struct World {
     connect.version = version;
     connect.client_id = "c";
     connect.keep_alive_seconds = keep_alive;
-    client.connect({"127.0.0.1", 1883}, connect);
+    client.connect(transport, connect);
     network.run();
   }
   Result<std::uint16_t> publish(std::string_view payload, std::uint8_t qos) {
@@ -338,12 +341,12 @@ TEST_CASE("client: refused, unreachable, silent") {
   CHECK(told.starts_with("closed 1: the server refused the connection: "));
   CHECK(told.ends_with("(no such device)"));
 
-  world.client.connect({"127.0.0.1", 9}, {});
+  world.client.connect(world.nowhere, {});
   told = world.told();
   CHECK(told.starts_with("closed 0: cannot connect to 127.0.0.1:9: "));
 
   world.server.mute = true;
-  world.client.connect({"127.0.0.1", 1883}, {}, 5s);
+  world.client.connect(world.transport, {}, 5s);
   CHECK(world.told() == "");
   world.network.advance(5s);
   CHECK(world.told() == "closed 0: no answer from 127.0.0.1:1883");

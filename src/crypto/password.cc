@@ -98,6 +98,9 @@ PasswordHash PasswordHash::nobody() {
 
 bool PasswordHash::matches(std::string_view password) const {
   if (password.size() > limits::password_bytes_max) return false;
+  // HMAC fills a short key with zeros (RFC 2104 §2), so one that ends in them is another one's
+  // double.
+  if (password.ends_with('\0')) return false;
   const std::string derived = derive(password, salt_, iterations_);
   return equal_in_constant_time(as_bytes(derived), as_bytes(hash_));
 }

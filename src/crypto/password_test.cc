@@ -45,6 +45,7 @@ TEST_CASE("Passwords of any bytes, up to the most that MQTT can say") {
     const PasswordHash hash = PasswordHash::make(word, random, 2);
     CHECK(hash.matches(word));
     CHECK_FALSE(hash.matches(word + "x"));
+    CHECK_FALSE(hash.matches(word + "\0"s));
   }
   CHECK_FALSE(PasswordHash::make("a\0b"s, random, 1).matches("a\0c"s));
 }

@@ -147,7 +147,8 @@ Result<std::shared_ptr<const TlsConfig>> TlsConfig::client(const Client& client)
                             static_cast<unsigned>(wire->size()));
   }
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-  SSL_CTX_sess_set_new_cb(context, TlsStream::on_new_session);
+  SSL_CTX_sess_set_new_cb(context, keep_session);
+  state->verify_name = client.verify && client.verify_name;
   return std::shared_ptr<const TlsConfig>(new TlsConfig(std::move(state)));
 }
 

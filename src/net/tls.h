@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,7 +36,8 @@ class TlsConfig {
     std::string authorities;        // PEM; empty: those of the system
     std::string certificates, key;  // PEM; empty: shows none
     std::vector<std::string> protocols;
-    bool verify = true;  // the server's chain and name
+    bool verify = true;       // the server's chain and name
+    bool verify_name = true;  // off: the chain only
   };
   static Result<std::shared_ptr<const TlsConfig>> client(const Client& client);
 
@@ -46,6 +48,7 @@ class TlsConfig {
  private:
   friend class TlsStream;
   friend class TlsLayer;
+  friend class TlsClient;
   struct State;
   explicit TlsConfig(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
@@ -73,10 +76,15 @@ class TlsLayer {
                            runtime::StreamHandler& handler);
   // Connects, then shakes hands. `name`: what the server's certificate must be for; an address
   // works too. Wherever `session` points is kept the last session, to be resumed with the next one.
+  // Before on_ended() `refused`, if set, is told why TLS has failed, also after the handshake: with
+  // TLS 1.3 a server judges a client's certificate only then. Errors: denied (the server's
+  // certificate does not verify), unavailable (the server refuses, or speaks no TLS). It is not
+  // told of a socket that could not connect.
   struct Session;
+  using Refused = std::function<void(const Error&)>;
   runtime::StreamPtr connect(const runtime::Address& address, const std::string& name,
                              runtime::StreamHandler& handler,
-                             std::shared_ptr<Session> session = nullptr);
+                             std::shared_ptr<Session> session = nullptr, Refused refused = {});
   static std::shared_ptr<Session> make_session();
 
   struct Stats {

@@ -66,13 +66,6 @@ BIO_METHOD* TlsStream::bio_method() {
   return method;
 }
 
-int TlsStream::on_new_session(SSL* ssl, SSL_SESSION* session) {
-  auto& stream = *static_cast<TlsStream*>(SSL_get_app_data(ssl));
-  if (!stream.session_) return 0;
-  stream.session_->session.reset(session);  // its reference is ours now
-  return 1;
-}
-
 // ---- life
 
 TlsStream::TlsStream(TlsLayer& layer, runtime::StreamHandler& user, bool is_client)
@@ -87,7 +80,6 @@ TlsStream::TlsStream(TlsLayer& layer, runtime::StreamHandler& user, bool is_clie
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
-  SSL_set_app_data(ssl_.get(), this);
   is_client_ ? SSL_set_connect_state(ssl_.get()) : SSL_set_accept_state(ssl_.get());
 }
 
@@ -108,16 +100,12 @@ void TlsStream::open(runtime::StreamPtr below, ByteView unread) {
 }
 
 void TlsStream::set_name(const std::string& name) {
-  X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl_.get());
-  if (X509_VERIFY_PARAM_set1_ip_asc(wanted, name.c_str()) == 1) return;
-  ERR_clear_error();
-  SSL_set1_host(ssl_.get(), name.c_str());
-  SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
+  ask_for(ssl_.get(), name, config_->state_->verify_name);
 }
 
 void TlsStream::resume_with(std::shared_ptr<TlsLayer::Session> session) {
   session_ = std::move(session);
-  if (session_ && session_->session) SSL_set_session(ssl_.get(), session_->session.get());
+  use_session(ssl_.get(), session_.get());
 }
 
 void TlsStream::end(runtime::Ended why) {
@@ -127,6 +115,11 @@ void TlsStream::end(runtime::Ended why) {
   in_ = {};
   kept_.release();
   if (auto* user = std::exchange(user_, nullptr)) user->on_ended(why);
+}
+
+void TlsStream::fail(const Error& error) {
+  if (const auto refused = std::exchange(refused_, {})) refused(error);
+  if (user_ != nullptr) end(runtime::Ended::error);
 }
 
 void TlsStream::close(bool flush_first) {
@@ -170,7 +163,12 @@ void TlsStream::on_bytes(ByteView bytes) {
   take_input();
 }
 
-void TlsStream::on_ended(runtime::Ended why) { end(why); }
+void TlsStream::on_ended(runtime::Ended why) {
+  const bool spoke = ssl_ && SSL_in_before(ssl_.get()) == 0;
+  if (refused_ && !security_ && spoke)
+    return fail({Code::unavailable, "the server closed the connection during the TLS handshake"});
+  end(why);
+}
 
 // Reads in_ as far as may be, and keeps the rest.
 void TlsStream::take_input() {
@@ -212,8 +210,7 @@ bool TlsStream::shake_hands() {
   }
   if (SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_READ) return true;
   ++layer_.stats_.failed;
-  ERR_clear_error();
-  end(runtime::Ended::error);
+  fail(tls_failure(ssl_.get()));
   return false;
 }
 
@@ -256,9 +253,9 @@ void TlsStream::read_plain() {
     if (count > 0) user_->on_input({plain, count});
     if (!ssl_ || why == SSL_ERROR_WANT_READ) return;
     if (why == SSL_ERROR_NONE) continue;
-    ERR_clear_error();
     // A peer that says goodbye ends the stream as one that closes does.
-    return end(why == SSL_ERROR_ZERO_RETURN ? runtime::Ended::by_peer : runtime::Ended::error);
+    if (why == SSL_ERROR_ZERO_RETURN) return end(runtime::Ended::by_peer);
+    return fail(tls_failure(ssl_.get()));
   }
 }
 
@@ -328,11 +325,12 @@ runtime::StreamPtr TlsLayer::adopt(runtime::StreamPtr below, ByteView unread,
 
 runtime::StreamPtr TlsLayer::connect(const runtime::Address& address, const std::string& name,
                                      runtime::StreamHandler& handler,
-                                     std::shared_ptr<Session> session) {
+                                     std::shared_ptr<Session> session, Refused refused) {
   auto* stream = new TlsStream(*this, handler, true);
   runtime::StreamPtr held(stream);
   stream->set_name(name);
   stream->resume_with(std::move(session));
+  stream->tell_refusal(std::move(refused));
   stream->open(loop_.connect(address, *stream));
   return held;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "net/tls.h"
 
@@ -32,10 +33,20 @@ using Held = std::unique_ptr<T, Free>;
 struct TlsConfig::State {
   Held<ssl_ctx_st> context;
   std::string protocols;  // ALPN as on the wire
+  bool verify_name = true;
 };
 struct TlsLayer::Session {
   Held<ssl_session_st> session;
 };
+
+// What both clients of TLS have in common (TlsStream, TlsClient): asks for `name`, with SNI, and
+// the certificate to be for it unless the configuration says otherwise.
+void ask_for(ssl_st* ssl, const std::string& name, bool verify);
+// Resumes the session that is there, and keeps the next ones there. Null: neither.
+void use_session(ssl_st* ssl, TlsLayer::Session* session);
+int keep_session(ssl_st* ssl, ssl_session_st* session);
+// Why OpenSSL has just failed on this connection, and no more errors in its queue.
+Error tls_failure(ssl_st* ssl);
 
 // OpenSSL reads what the stream below has brought where it lies, and writes into that stream's
 // output: there are no buffers between. What the user appends is encrypted at the end of the turn,
@@ -51,6 +62,7 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   void open(runtime::StreamPtr below, ByteView unread);
   void set_name(const std::string& name);
   void resume_with(std::shared_ptr<TlsLayer::Session> session);
+  void tell_refusal(TlsLayer::Refused refused) { refused_ = std::move(refused); }
   // A handshake that was put off.
   void go_on();
 
@@ -65,7 +77,6 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   }
 
   static bio_method_st* bio_method();
-  static int on_new_session(ssl_st* ssl, ssl_session_st* session);
 
  private:
   friend class TlsLayer;
@@ -84,6 +95,7 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   void established();
   void read_plain();
   void encrypt(std::size_t below_max);
+  void fail(const Error& error);
   void end(runtime::Ended why);
   static int bio_read(bio_st* bio, char* to, int size);
   static int bio_write(bio_st* bio, const char* from, int size);
@@ -95,6 +107,7 @@ class TlsStream final : public runtime::Stream, private runtime::StreamHandler {
   runtime::StreamPtr below_;
   Held<ssl_st> ssl_;
   std::shared_ptr<TlsLayer::Session> session_;
+  TlsLayer::Refused refused_;
   std::optional<runtime::Security> security_;  // once the handshake is done
   ByteView in_;                                // encrypted, not read yet
   Buffer kept_;                                // the same, when it must outlive the call

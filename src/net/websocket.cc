@@ -19,6 +19,7 @@ constexpr std::size_t pong_pending_max = 64 * KiB;
 struct Opening {
   WebSocketClient client;
   std::string key;
+  bool asked = false;
 };
 
 // WebSocketStream: payload over the frames of the stream below. Input is unframed where it lies and
@@ -53,7 +54,7 @@ class WebSocketStream final : public runtime::Stream, private runtime::StreamHan
   void on_input(std::span<std::uint8_t> bytes) override;
   void on_bytes(ByteView) override {}  // on_input() takes them all
   void on_drained() override;
-  void on_ended(runtime::Ended why) override { end(why); }
+  void on_ended(runtime::Ended why) override;
   void write_output() override;
   void close(bool flush_first) override;
   [[nodiscard]] std::size_t pending_below() const override {
@@ -65,6 +66,7 @@ class WebSocketStream final : public runtime::Stream, private runtime::StreamHan
   void read_kept();
   void append_output();
   void say_close(std::uint16_t code, std::string_view why);
+  void refuse(const Error& error);
   void end(runtime::Ended why);
   std::optional<WebSocketMask> mask();
 
@@ -99,6 +101,23 @@ void WebSocketStream::on_connected() {
   if (!opening_) return;
   append_request(below_->output(), opening_->client.call, opening_->key);
   below_->flush();
+  opening_->asked = true;
+}
+
+void WebSocketStream::on_ended(runtime::Ended why) {
+  // By an end with an error the stream below says itself what is wrong.
+  if (opening_ && opening_->asked && why != runtime::Ended::error)
+    return refuse({Code::unavailable,
+                   "the server closed the connection instead of answering the "
+                   "request for WebSocket"});
+  end(why);
+}
+
+// The server did not agree.
+void WebSocketStream::refuse(const Error& error) {
+  const auto refused = std::move(opening_->client.refused);
+  if (refused) refused(error);
+  if (user_ != nullptr) end(runtime::Ended::error);
 }
 
 void WebSocketStream::say_close(std::uint16_t code, std::string_view why) {
@@ -155,12 +174,7 @@ void WebSocketStream::read_kept() {
 void WebSocketStream::read_opening() {
   const auto read = read_answer(kept_.view(), opening_->client.call, opening_->key);
   if (read && *read == 0) return;
-  if (!read) {
-    const auto refused = std::move(opening_->client.refused);
-    if (refused) refused(read.error());
-    if (user_ != nullptr) end(runtime::Ended::error);
-    return;
-  }
+  if (!read) return refuse(read.error());
   kept_.consume(*read);
   opening_.reset();
   if (!kept_.empty() || !output_.empty()) flush();

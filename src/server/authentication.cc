@@ -29,9 +29,9 @@ std::optional<Verdict> Authentication::authenticate(const broker::Credentials& c
   if (security != nullptr && !security->certificate.empty()) {
     return by_certificate(*ground, security->certificate);
   }
-  if (credentials.username && ground->known.users) {
-    return by_password(ground, *credentials.username, credentials.password.value_or(ByteView{}),
-                       std::move(later));
+  // A name alone proves nothing and claims nothing: SDKs tell their version in it.
+  if (credentials.username && credentials.password && ground->known.users) {
+    return by_password(ground, *credentials.username, *credentials.password, std::move(later));
   }
   if (credentials.peer.is_loopback() && ground->known.local) return Identity{"local", nullptr};
   return Refusal{Reason::not_authorized,

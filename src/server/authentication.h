@@ -31,8 +31,8 @@ struct Known {
   std::optional<Users> users;                    // none: there is no password file
 };
 
-// Authentication: whoever shows a certificate is judged by it; else whoever gives a user name, if
-// there is a password file, by that; else whoever is on this machine is `local`. Nobody is let in
+// Authentication: whoever shows a certificate is judged by it; else whoever gives a password, if
+// there is a file of them, by that; else whoever is on this machine is `local`. Nobody is let in
 // by a lesser way because a better one has failed.
 //
 // A signature costs 0.1 ms and a password 0.1 s: both are remembered, bounded, until what is known

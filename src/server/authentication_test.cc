@@ -149,7 +149,9 @@ TEST_CASE("passwords are checked on the pool, and remembered when they are right
   CHECK(said(world.ask("192.0.2.1", "", false, "anna", "right")) == "later");
   CHECK(said(world.ask("192.0.2.1", "", false, "anna", "wrong")) == "later");
   CHECK(said(world.ask("192.0.2.1", "", false, "nobody", "right")) == "later");
-  CHECK(said(world.ask("127.0.0.1", "", false, "anna", std::nullopt)) == "later");
+  CHECK(said(world.ask("192.0.2.1", "", false, "anna", std::string_view("right\0", 6))) == "later");
+  CHECK(said(world.ask("127.0.0.1", "", false, "anna", std::nullopt)) == "local");
+  CHECK(said(world.ask("192.0.2.1", "", false, "anna", std::nullopt)) == "not authorized");
   world.pool.work();
   REQUIRE(world.late.size() == 4);
   CHECK(said(world.late[0]) == "user/anna");

@@ -46,8 +46,9 @@ struct Config {
   std::uint64_t session_bytes_max = limits::session_bytes_max;
   std::uint32_t will_grace_seconds = 30;  // after a restart, for the client to return
   std::vector<std::string> names;         // of the server's certificate and in Host, beside our own
-  int shards = 0;                         // threads.shards; 0: one per core
-  int partitions = 0;                     // threads.partitions; 0: on the shards' own threads
+  std::uint32_t sys_interval_seconds = 10;  // sys.interval; 0: no `$SYS`
+  int shards = 0;                           // threads.shards; 0: one per core
+  int partitions = 0;                       // threads.partitions; 0: on the shards' own threads
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
   int drain_ms = 5000;  // how long SIGTERM waits for output to be taken

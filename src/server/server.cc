@@ -18,6 +18,7 @@
 #include "server/clock_record.h"
 #include "server/front.h"
 #include "server/keyring.h"
+#include "server/sys_tree.h"
 
 namespace gnomon::server {
 
@@ -87,6 +88,7 @@ struct Server::State {
   std::vector<std::unique_ptr<Drain>> drains;
   std::shared_ptr<CountDown> drained;
   std::unique_ptr<Admin> admin;
+  std::unique_ptr<SysTree> sys_tree;  // null: off
   std::vector<std::unique_ptr<runtime::Listener>> listeners;
   std::vector<std::vector<runtime::Accepted>> adoptions;  // by shard; the control loop's scratch
   Listening listening;
@@ -285,7 +287,12 @@ Result<void> Server::State::start() {
     control->stop();
     return recovered;
   }
+  if (config.sys_interval_seconds > 0 && config.compat == Compat::mqtt) {
+    sys_tree = std::make_unique<SysTree>(std::chrono::seconds(config.sys_interval_seconds),
+                                         *control, loops, shards);
+  }
   for (std::size_t i = 0; i < loops.size(); ++i) loops[i]->start("shard-" + std::to_string(i));
+  if (sys_tree) control->post([this] { sys_tree->begin(); });
   admin->begin();
   started = true;
   return {};

@@ -176,6 +176,58 @@ TEST_CASE("without the local identity nobody gets in") {
   fixture.network.run();
 }
 
+TEST_CASE("$SYS: the present values with SUBACK, then what changes; nothing with compat = aws") {
+  constexpr auto subscribe = "\x82\x0b\x00\x01\x00\x06$SYS/#\x00"sv;
+  constexpr auto suback = "\x90\x03\x00\x01\x00"sv;
+  for (const int shards : {1, 3}) {
+    Fixture fixture(shards);
+    Server server(fixture.config, fixture.ports);
+    REQUIRE(server.start().ok());
+    const auto device = fixture.network.connect({"127.0.0.1", 1883});
+    fixture.exchange(*device, connect_a);
+    const std::string first = fixture.exchange(*device, subscribe);
+    CHECK(first.starts_with(suback));
+    CHECK(first.find("\x31"sv) == suback.size());  // as if it were retained
+    CHECK(first.find("$SYS/broker/versiongnomon version ") != std::string::npos);
+    CHECK(first.find("$SYS/broker/clients/connected0") != std::string::npos);
+
+    fixture.network.advance(std::chrono::seconds(10));
+    const std::string next = fixture.exchange(*device, {});
+    CHECK(next.find("\x30"sv) == 0);
+    CHECK(next.find("version") == std::string::npos);  // it has not changed
+    CHECK(next.find("$SYS/broker/uptime10 seconds") != std::string::npos);
+    CHECK(next.find("$SYS/broker/clients/connected1") != std::string::npos);
+    CHECK(next.find("$SYS/broker/clients/total1") != std::string::npos);
+    CHECK(next.find("$SYS/broker/subscriptions/count1") != std::string::npos);
+
+    // What nobody wants is not published: the shards send nothing to each other either.
+    fixture.exchange(*device, "\xa2\x0a\x00\x02\x00\x06$SYS/#"sv);
+    fixture.network.advance(std::chrono::seconds(10));
+    CHECK(fixture.exchange(*device, {}).empty());
+    // But it goes on, for who comes later.
+    CHECK(fixture.exchange(*device, subscribe).find("uptime20 seconds") != std::string::npos);
+    server.begin_stop();
+    fixture.network.run();
+  }
+  for (const bool aws : {true, false}) {
+    Fixture fixture(1);
+    if (aws) {
+      fixture.config.compat = Compat::aws;
+    } else {
+      fixture.config.sys_interval_seconds = 0;
+    }
+    Server server(fixture.config, fixture.ports);
+    REQUIRE(server.start().ok());
+    const auto device = fixture.network.connect({"127.0.0.1", 1883});
+    fixture.exchange(*device, connect_a);
+    CHECK(fixture.exchange(*device, subscribe) == suback);
+    fixture.network.advance(std::chrono::seconds(20));
+    CHECK(fixture.exchange(*device, {}).empty());
+    server.begin_stop();
+    fixture.network.run();
+  }
+}
+
 TEST_CASE("a listener that cannot be had is named") {
   Fixture fixture(1);
   Server first(fixture.config, fixture.ports), second(fixture.config, fixture.ports);

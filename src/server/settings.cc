@@ -349,6 +349,14 @@ constexpr auto table = std::to_array<Setting>({
        return read_number(c.will_grace_seconds, text, 0U, 86'400U);
      },
      [](const Config& c) { return std::to_string(c.will_grace_seconds); }},
+    {"sys.interval", "", "SECONDS",
+     "How often what the server tells of itself under $SYS is renewed; 0: never. Not with "
+     "compat = \"aws\"",
+     Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.sys_interval_seconds, text, 0U, 86'400U);
+     },
+     [](const Config& c) { return std::to_string(c.sys_interval_seconds); }},
     {"names", "", "NAME,…",
      "Names and addresses for the server's certificate, beside localhost and the host name",
      Form::text, read_names, [](const Config& c) { return show_members(c.names); }},

@@ -57,7 +57,7 @@ suite('options of gnomon pub and sub', (test) => {
     const sub = await subscribed(w, ['-L', url, '-C', '1', '-t', w.topic('other')]);
     await run(['pub', '-L', url, '-m', 'hi']);
     assert.equal(await output(sub), 'hi\n');
-    for (const wrong of ['mqtts://h/t', 'http://h/t', 'mqtt://h:x/t']) {
+    for (const wrong of ['mqttx://h/t', 'http://h/t', 'mqtt://h:x/t']) {
       assert.equal((await run(['pub', '-L', wrong, '-m', 'x'])).code, 2, wrong);
     }
   });

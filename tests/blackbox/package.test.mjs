@@ -65,7 +65,8 @@ describe('the Debian package', { timeout: 300_000 }, () => {
     assert.match(checked, /^local = false +# .*gnomon\.toml:\d+$/m);
     assert.match(checked, /^data = \/var\/lib\/gnomon +#/m);
     const child = spawn(gnomon, ['serve', '--config', config, '--data', path.join(folder, 'data'),
-      '--listen-mqtt', '127.0.0.1:0', '--listen-admin', 'off'], { stdio: ['ignore', 'pipe', 'pipe'] });
+      '--listen-mqtt', '127.0.0.1:0', '--listen-mqtts', '127.0.0.1:0', '--listen-https',
+      '127.0.0.1:0', '--listen-http', '127.0.0.1:0', '--listen-admin', 'off'], { stdio: ['ignore', 'pipe', 'pipe'] });
     const ended = new Promise((resolve) => { child.once('close', resolve); });
     try {
       const ready = JSON.parse(await within(deadline, 'the ready line', new Promise((resolve) => {

@@ -1,7 +1,7 @@
 // Raw: a client that sends exactly the bytes it is told to, and says what came back.
 
-import net from 'node:net';
 import * as codec from './codec.mjs';
+import { dial } from './dial.mjs';
 
 export const deadline = 8000;  // ms; for what should happen at once
 
@@ -26,25 +26,22 @@ const show = (packet) => JSON.stringify(packet, (key, value) =>
     : typeof value === 'string' && value.length > 80 ? `${value.slice(0, 80)}…` : value));
 
 export class Raw {
-  // Opens a TCP connection; sends nothing.
-  static open(port, { v = 5 } = {}) {
-    const raw = new Raw(port, v);
-    return within(deadline, 'TCP connection', raw.opened).then(() => raw);
+  // Opens a connection; sends nothing, but what dial() has for `secure` and `before`.
+  static open(port, { v = 5, ...how } = {}) {
+    const raw = new Raw(dial(port, how), v);
+    return within(deadline, 'connection', raw.opened).then(() => raw);
   }
 
-  constructor(port, v) {
+  // A client over what dial() returns.
+  constructor({ socket, ready }, v) {
     this.v = v;
+    this.socket = socket;
+    this.opened = ready;
     this.received = Buffer.alloc(0);
     this.packets = [];
     this.aliases = new Map();
     this.handler = null;  // given one, packets go there instead of waiting in `packets`
     this.nextId = 0;
-    this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
-    this.opened = new Promise((resolve, reject) => {
-      this.socket.once('connect', resolve);
-      this.socket.once('error', reject);
-    });
-    this.opened.catch(() => {});
     this.closed = false;
     this.openedAt = performance.now();
     this.socket.on('data', (bytes) => this.#take(bytes));

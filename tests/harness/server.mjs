@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { portOf } from './dial.mjs';
 import { deadline, within } from './raw.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -29,6 +30,12 @@ export async function run(args, { env = {}, ms = deadline, input = '', cwd } = {
   }
 }
 
+const everyListener = ['mqtts', 'https', 'http'].flatMap((name) =>
+  [`--listen-${name}`, '127.0.0.1:0']);
+// Of an entry of the ready line.
+const portsOf = (bound) => (Array.isArray(bound) ? bound.map(portOf)
+  : bound === null ? undefined : portOf(bound));
+
 // The listeners whose ports others might have; a flag turns one on.
 const quiet = { GNOMON_LISTEN_MQTTS: 'off', GNOMON_LISTEN_HTTPS: 'off', GNOMON_LISTEN_HTTP: 'off' };
 
@@ -50,14 +57,15 @@ export function start(args, { env = {}, cwd } = {}) {
 }
 
 export class Server {
-  // A server on free ports, with a folder of its own. `args` go behind the usual ones. `folder`: an
-  // existing one, which then outlives the server; the data are in its `data`.
-  static async start({ shards = 1, env = {}, args = [], folder } = {}) {
+  // A server on free ports, with a folder of its own. `args` go behind the usual ones. `listeners`:
+  // with those for TLS and HTTP, too. `folder`: an existing one, which then outlives the server; the
+  // data are in its `data`.
+  static async start({ shards = 1, env = {}, args = [], listeners = false, folder } = {}) {
     const server = new Server();
     server.owned = folder === undefined;
     server.folder = folder ?? temporaryFolder();
     server.data = path.join(server.folder, 'data');
-    server.options = { shards, env, args };
+    server.options = { shards, env, args: [...(listeners ? everyListener : []), ...args] };
     await server.launch().catch(async (error) => {
       await server.kill();
       throw error;
@@ -89,7 +97,10 @@ export class Server {
       await command.ended;
       throw new Error(`gnomon serve: ${error.message}\n${this.log()}`);
     }
-    this.port = Number(this.ready.mqtt.split(':').at(-1));
+    // By listener: mqtt, mqtts, https (an array if there are several), http, admin; or undefined.
+    this.ports = Object.fromEntries(['mqtt', 'mqtts', 'https', 'http', 'admin'].map((name) =>
+      [name, portsOf(this.ready[name])]));
+    this.port = this.ports.mqtt;
   }
 
   get pid() {

@@ -25,16 +25,16 @@ class World {
     return rest === undefined ? this.prefix : `${this.prefix}/${rest}`;
   }
 
-  // A TCP connection that has sent nothing.
-  async socket(v = 5) {
-    const raw = await Raw.open(this.server.port, { v });
+  // A connection that has sent nothing: to the plain listener, or as dial() has it to `port`.
+  async socket(v = 5, { port = this.server.port, ...how } = {}) {
+    const raw = await Raw.open(port, { v, ...how });
     this.opened.push(() => raw.destroy());
     return raw;
   }
 
-  // A connected raw client.
-  async raw(v = 5, options = {}) {
-    return (await this.socket(v)).connect({ id: unique('raw'), ...options });
+  // A connected raw client. `over`: options of socket().
+  async raw(v = 5, { over, ...options } = {}) {
+    return (await this.socket(v, over)).connect({ id: unique('raw'), ...options });
   }
 
   // A connected client of MQTT.js, with `inbox`, an Inbox of what arrives.
@@ -63,16 +63,20 @@ class World {
   }
 }
 
-// The messages of an MQTT.js client, in order.
+// The messages of a client, in order: of one of MQTT.js, or what is put() here.
 export class Inbox {
   constructor(client) {
     this.messages = [];
     this.waiting = () => {};
-    client.on('message', (topic, payload, packet) => {
+    client?.on('message', (topic, payload, packet) => {
       const { qos, retain, properties = {} } = packet;
-      this.messages.push({ topic, text: payload.toString(), payload, qos, retain, properties });
-      this.waiting();
+      this.put({ topic, text: payload.toString(), payload, qos, retain, properties });
     });
+  }
+
+  put(message) {
+    this.messages.push(message);
+    this.waiting();
   }
 
   // Takes the next `count` messages.
@@ -93,14 +97,15 @@ export class Inbox {
 // Defines tests with `define(test)`, where
 //   test(name, async (world) => …)           one test
 //   test.each([4, 5], name, async (world, v) => …)  one for each protocol version
-// `options`: shards (default [1, 4]), env and args of the server, concurrency, timeout (ms a test).
+// `options`: shards (default [1, 4]); env, args and listeners of the server; concurrency, timeout (ms
+// a test).
 export function suite(name, define, options = {}) {
-  const { shards = [1, 4], env, args, concurrency = 1, timeout = 60_000 } = options;
+  const { shards = [1, 4], concurrency = 1, timeout = 60_000, ...start } = options;
   for (const count of shards) {
     const title = `${name}, ${count} shard${count > 1 ? 's' : ''}`;
     describe(title, { concurrency, timeout: 600_000 }, () => {
       let server;
-      before(async () => { server = await Server.start({ shards: count, env, args }); });
+      before(async () => { server = await Server.start({ ...start, shards: count }); });
       after(async () => { await server?.stop(); });
       const test = (what, body, ...rest) => it(what, { timeout }, async () => {
         const world = new World(server);

@@ -1,0 +1,184 @@
+// Who may connect: where being on this machine is no identity, a certificate of the folder's device
+// authority or a user of the password file.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { deviceCertificate, rootOf } from '../harness/certificates.mjs';
+import { day, startWithClock } from '../harness/clock.mjs';
+import * as codec from '../harness/codec.mjs';
+import { dial } from '../harness/dial.mjs';
+import { deadline, Raw, within } from '../harness/raw.mjs';
+import { run, Server, temporaryFolder } from '../harness/server.mjs';
+import { unique } from '../harness/suite.mjs';
+import { binary, openWebSocket } from '../harness/websocket.mjs';
+
+const notAuthorised = { 4: 5, 5: 0x87 };
+const wrongPassword = { 4: 4, 5: 0x86 };
+const strict = { GNOMON_LOCAL: 'false' };
+
+async function withServer(options, body) {
+  const start = options.clock ? startWithClock : Server.start;
+  const server = await start({ listeners: true, shards: 2, ...options,
+    env: { ...strict, ...options.env } });
+  try {
+    await body(server);
+    await server.stop();
+  } finally {
+    await server.kill();
+  }
+}
+
+// The code of the CONNACK on a new connection.
+async function code(server, v, { connect = {}, port = server.ports.mqtts, ...how } = {}) {
+  const raw = await Raw.open(port, { v, ...how });
+  raw.send(codec.connect({ v, id: unique('who'), ...connect }));
+  const connack = await raw.expect('connack');
+  raw.destroy();
+  return connack.code;
+}
+
+const knownBy = (options) => ({ username: 'lamp', password: 'right', ...options });
+
+// A file of the user lamp with the password "right".
+async function passwordFile(folder, user = 'lamp') {
+  const file = path.join(folder, 'passwords');
+  const { code: status, stderr } = await run(['passwd', file, user, '--batch', 'right']);
+  assert.equal(status, 0, stderr);
+  return file;
+}
+
+// Resolves once the log has `count` lines of `event`.
+const logged = (server, event, count = 1) => within(deadline, () => `${event} in\n${server.log()}`,
+  new Promise((resolve) => {
+    const look = () => {
+      if (server.command.stderr().split(event).length > count) resolve();
+    };
+    server.command.process.stderr.on('data', look);
+    look();
+  }));
+const reload = async (server, event = 'keys_loaded', count = 1) => {
+  server.command.process.kill('SIGHUP');
+  await logged(server, event, count);
+};
+
+describe('who may connect', { timeout: 120_000 }, () => {
+  it('without an identity nobody, on no listener', () => withServer({}, async (server) => {
+    const secure = rootOf(server);
+    const alpn = { secure: { ...secure, ALPNProtocols: ['mqtt'] }, port: server.ports.https };
+    for (const v of [4, 5]) {
+      for (const how of [{ port: server.port }, { secure }, alpn]) {
+        for (const connect of [{}, knownBy()]) {
+          assert.equal(await code(server, v, { ...how, connect }), notAuthorised[v]);
+        }
+      }
+      for (const [port, how] of [[server.ports.http, {}], [server.ports.https, { secure }]]) {
+        const wire = await openWebSocket(port, how);
+        wire.send(binary(codec.connect({ v, id: unique() })));
+        assert.equal((await wire.packet(v)).code, notAuthorised[v]);
+        wire.socket.destroy();
+      }
+    }
+  }));
+
+  it('a certificate of another authority, or the server\'s own, is none', () =>
+    withServer({}, async (server) => withServer({}, async (other) => {
+      const { ca } = rootOf(server);
+      const own = fs.readFileSync(path.join(server.data, 'server.private.pem'));
+      const foreign = await deviceCertificate(other, 'lamp');
+      const mine = await deviceCertificate(server, 'lamp');
+      for (const v of [4, 5]) {
+        assert.equal(await code(server, v, { secure: mine }), 0);
+        for (const secure of [{ ...foreign, ca }, { ca, cert: own, key: own }]) {
+          assert.equal(await code(server, v, { secure }), notAuthorised[v]);
+        }
+      }
+    })));
+
+  for (const version of ['TLSv1.2', 'TLSv1.3']) {
+    it(`a certificate that has expired, also in a session that is resumed (${version})`, () =>
+      withServer({ clock: true }, async (server) => {
+        const secure = { ...await deviceCertificate(server, 'lamp', '--days', '1'),
+          minVersion: version, maxVersion: version };
+        // The session of a connection, once it has been given.
+        const dialled = dial(server.ports.mqtts, { secure });
+        const given = new Promise((resolve) => { dialled.socket.once('session', resolve); });
+        const raw = new Raw(dialled, 5);
+        await raw.opened;
+        await raw.connect({ id: unique('first') });
+        const session = await within(deadline, 'a session', given);
+        const resumed = { ...secure, session };
+        assert.equal(await code(server, 5, { secure: resumed }), 0);
+        const { 'gnomon_tls_handshakes_total{result="resumed"}': count } = await server.metrics();
+        assert.equal(count, 1);
+        server.clock.set(3 * day);
+        for (const v of [4, 5]) {
+          assert.equal(await code(server, v, { secure: resumed }), notAuthorised[v]);
+          assert.equal(await code(server, v, { secure }), notAuthorised[v]);
+        }
+        raw.destroy();
+      }));
+  }
+});
+
+describe('passwords', { timeout: 120_000 }, () => {
+  const withPasswords = async (body) => {
+    const folder = temporaryFolder();
+    try {
+      const file = await passwordFile(folder);
+      await withServer({ env: { GNOMON_PASSWORDS: file } }, (server) => body(server, file));
+    } finally {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  };
+
+  it('right, wrong, unknown, empty, none', () => withPasswords(async (server) => {
+    for (const v of [4, 5]) {
+      const as = (connect) => code(server, v, { port: server.port, connect });
+      assert.equal(await as(knownBy()), 0);
+      for (const wrong of [{ password: 'wrong' }, { password: '' }, { username: 'nobody' },
+        { username: '' }]) {
+        assert.equal(await as(knownBy(wrong)), wrongPassword[v], JSON.stringify(wrong));
+      }
+      assert.notEqual(await as({ username: 'lamp' }), 0);
+      assert.equal(await as({}), notAuthorised[v]);
+    }
+  }));
+
+  it('many wrong ones at once do not stop who is connected', () => withPasswords(async (server) => {
+    const raw = await (await Raw.open(server.port)).connect({ id: unique(), ...knownBy() });
+    await raw.subscribe({ filter: 'beat', qos: 1 });
+    let done = false;
+    const storm = Promise.all(Array.from({ length: 200 }, () =>
+      code(server, 5, { port: server.port, connect: knownBy({ password: unique() }) })))
+      .finally(() => { done = true; });
+    let slowest = 0;
+    do {
+      const began = performance.now();
+      await raw.published('beat');
+      await raw.message();
+      slowest = Math.max(slowest, performance.now() - began);
+    } while (!done);
+    for (const refusal of await storm) assert.ok([0x86, 0x89].includes(refusal), `${refusal}`);
+    assert.ok(slowest < 2000, `a round trip took ${slowest} ms`);
+    raw.destroy();
+  }));
+
+  it('SIGHUP: users come and go; a broken file changes nothing', () =>
+    withPasswords(async (server, file) => {
+      const as = (username) => code(server, 5, { port: server.port, connect: knownBy({ username }) });
+      await run(['passwd', file, 'fan', '--batch', 'right']);
+      await run(['passwd', file, 'lamp', '--delete']);
+      assert.deepEqual([await as('lamp'), await as('fan')], [0, 0x86]);  // not read yet
+      await reload(server);
+      assert.deepEqual([await as('lamp'), await as('fan')], [0x86, 0]);
+      fs.writeFileSync(file, 'fan:what is this\n');
+      await reload(server, 'keys_not_loaded');
+      assert.match(server.log(), /keys_not_loaded.*passwords/);
+      assert.deepEqual([await as('lamp'), await as('fan')], [0x86, 0]);
+      fs.rmSync(file);
+      await reload(server, 'keys_not_loaded', 2);
+      assert.deepEqual([await as('lamp'), await as('fan')], [0x86, 0]);
+    }));
+});
