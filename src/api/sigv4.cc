@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "api/dates.h"
 #include "api/uri.h"
 #include "base/limits.h"
 #include "crypto/hash.h"
@@ -68,20 +69,6 @@ std::optional<Refusal> read_authorization(std::string_view text, std::string& cr
   return incomplete(missing);
 }
 
-// RFC 9110 §5.6.7: "Wed, 25 Nov 2026 15:13:21 GMT" (botocore: "-0000"), as "20261125T151321Z".
-std::string from_http_date(std::string_view text) {
-  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  const std::string_view zone = text.substr(std::min<std::size_t>(25, text.size()));
-  if (zone != " GMT" && zone != " -0000" && zone != " +0000") return {};
-  const std::size_t month = months.find(text.substr(8, 3));
-  if (month == std::string_view::npos || month % 3 != 0) return {};
-  std::string out(text.substr(12, 4));
-  if (month < 27) out += '0';
-  out += std::to_string(month / 3 + 1);
-  return out.append(text.substr(5, 2)) + 'T' + std::string(text.substr(17, 2)) +
-         std::string(text.substr(20, 2)) + std::string(text.substr(23, 2)) + 'Z';
-}
-
 std::optional<Refusal> read_header_form(const net::Request& request, Claim& claim,
                                         std::string& credential, std::string& headers) {
   for (const char* name : {"authorization", "x-amz-date", "date", "x-amz-security-token"}) {
@@ -95,7 +82,8 @@ std::optional<Refusal> read_header_form(const net::Request& request, Claim& clai
   if (request.count("x-amz-date") == 1) {
     claim.timestamp = request.header("x-amz-date");
   } else if (request.count("date") == 1) {
-    claim.timestamp = from_http_date(request.header("date"));
+    const auto at = from_http_date(request.header("date"));
+    claim.timestamp = at ? amz_date(*at) : std::string(request.header("date"));
   } else {
     return incomplete(
         "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");

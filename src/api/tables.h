@@ -1,6 +1,7 @@
 // The tables of operations: which there are, what goes in and out of them, and what somebody must
 // be allowed to call them. Constant data, written by api/generate at build time from the models
-// (api/models/*.json) and the rows (api/rows/*.rows); see docs/decisions/0020-tables-of-operations.md.
+// (api/models/*.json) and the rows (api/rows/*.rows); see
+// docs/decisions/0020-tables-of-operations.md.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +48,7 @@ constexpr double no_most = std::numeric_limits<double>::infinity();
 struct Shape {
   std::string_view name;
   Type type;
-  bool flattened = false;               // list or map: its elements without a name around them
+  bool flattened = false;                // list or map: its elements without a name around them
   std::span<const Member> members = {};  // of a structure
   const Shape* element = nullptr;        // of a list; of a map: the values
   const Shape* key = nullptr;            // of a map
@@ -71,8 +72,8 @@ struct ErrorShape {
 struct Part {
   enum class Kind : std::uint8_t { text, member, account, region };
   Kind kind = Kind::text;
-  std::string_view text;        // itself, or the path of the member: "registrationConfig.roleArn"
-  std::string_view lookup = {};    // "user": the path and name of the user that the member names
+  std::string_view text;         // itself, or the path of the member: "registrationConfig.roleArn"
+  std::string_view lookup = {};  // "user": the path and name of the user that the member names
   std::string_view fallback = {};  // instead of a member that is not there; "@caller": their name
   std::string_view prefix = {};    // goes before a member that is there
 };
@@ -125,8 +126,8 @@ struct Segment {
 
 struct Operation {
   const Service* service;
-  std::string_view name;    // "CreateThing"
-  std::string_view method;  // "POST"
+  std::string_view name;                // "CreateThing"
+  std::string_view method;              // "POST"
   std::span<const Segment> route = {};  // rest-json
   int status = 200;                     // of success
   const Shape* input = nullptr;         // null: nothing goes in

@@ -8,8 +8,8 @@ namespace gnomon::api::generate {
 namespace {
 
 constexpr std::array<std::string_view, 3> protocols = {"rest-json", "json", "query"};
-constexpr std::array<std::string_view, 7> locations = {"body",   "payload", "uri",       "querystring",
-                                                       "header", "headers", "statusCode"};
+constexpr std::array<std::string_view, 7> locations = {
+    "body", "payload", "uri", "querystring", "header", "headers", "statusCode"};
 
 class Checker {
  public:

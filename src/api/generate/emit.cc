@@ -168,12 +168,12 @@ class Emitter {
     const ShapeModel& shape = model_.shape(name);
     std::vector<std::string> values;
     for (const std::string& value : shape.values) values.push_back(quoted(value));
-    shapes_.add({"{" + quoted(name) + ", " + type_of(shape) +
-                 (shape.flattened ? ", true, " : ", false, ") + members_of(shape) + ", " +
-                 pointer(shape.element) + ", " + pointer(shape.key) + ", " +
-                 quoted(shape.element_wire) + ", " + values_.add(std::move(values)) + ", " +
-                 pattern_of(name, shape) + ", " + (shape.least ? number(*shape.least) : "no_least") +
-                 ", " + (shape.most ? number(*shape.most) : "no_most") + "}"});
+    shapes_.add(
+        {"{" + quoted(name) + ", " + type_of(shape) + (shape.flattened ? ", true, " : ", false, ") +
+         members_of(shape) + ", " + pointer(shape.element) + ", " + pointer(shape.key) + ", " +
+         quoted(shape.element_wire) + ", " + values_.add(std::move(values)) + ", " +
+         pattern_of(name, shape) + ", " + (shape.least ? number(*shape.least) : "no_least") + ", " +
+         (shape.most ? number(*shape.most) : "no_most") + "}"});
   }
 
   void add_error(const std::string& name) {
@@ -217,12 +217,15 @@ class Emitter {
     std::string auth;
     for (const std::string& word : row.auth) {
       if (!auth.empty()) auth += " | ";
-      auth += word == "sigv4" ? "sigv4" : word == "unsigned" ? "unsigned_call" : "client_certificate";
+      auth += word == "sigv4"      ? "sigv4"
+              : word == "unsigned" ? "unsigned_call"
+                                   : "client_certificate";
     }
     const std::string at = std::to_string(table_.elements.size());
-    table_.add({"{" + actions_.add(std::move(actions)) + ", " + templates_.add(std::move(templates)) +
-                ", " + keys_.add(std::move(keys)) + ", " + passes_.add(std::move(passes)) + ", " +
-                auth + ", PayloadMode::" + (row.may_be_unsigned ? "may_be_unsigned}" : "hashed}")});
+    table_.add({"{" + actions_.add(std::move(actions)) + ", " +
+                templates_.add(std::move(templates)) + ", " + keys_.add(std::move(keys)) + ", " +
+                passes_.add(std::move(passes)) + ", " + auth +
+                ", PayloadMode::" + (row.may_be_unsigned ? "may_be_unsigned}" : "hashed}")});
     return "&rows[" + at + "]";
   }
 
@@ -284,10 +287,10 @@ class Emitter {
                       ".\n#include \"api/tables.h\"\n\nnamespace gnomon::api::tables {\n\n"
                       "extern const Service " +
                       variable + ";\n\nnamespace {\n\n";
-    const std::vector<const Pool*> pools = {&values_,   &patterns_, &shapes_,   &members_, &errors_,
-                                            &actions_,  &parts_,    &templates_, &keys_,    &passes_,
-                                            &table_,    &segments_, &error_lists_, &operations_,
-                                            &sorted_};
+    const std::vector<const Pool*> pools = {&values_,      &patterns_,   &shapes_, &members_,
+                                            &errors_,      &actions_,    &parts_,  &templates_,
+                                            &keys_,        &passes_,     &table_,  &segments_,
+                                            &error_lists_, &operations_, &sorted_};
     for (const Pool* pool : pools) out += pool->declared();
     for (const Pool* pool : pools) out += pool->defined();
     const std::string protocol = model_.protocol == "rest-json" ? "rest_json" : model_.protocol;

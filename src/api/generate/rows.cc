@@ -81,8 +81,9 @@ class Reader {
   void read_row(std::string_view line) {
     const auto cells = split(line, '|');
     if (cells.size() != 7) {
-      fail("a row has seven cells: operation, action, resources, condition keys, auth, payload, "
-           "roles passed");
+      fail(
+          "a row has seven cells: operation, action, resources, condition keys, auth, payload, "
+          "roles passed");
     }
     for (const std::string_view cell : cells) {
       if (cell.empty()) fail("an empty cell; '-' or 'none' says that there is nothing");
@@ -112,7 +113,8 @@ class Reader {
         if (item[0] != '{' || at == std::string_view::npos || at + 2 == item.size()) {
           fail("a role is passed as {member}@service, not '" + std::string(item) + "'");
         }
-        row.passes.push_back({std::string(item.substr(1, at - 1)), std::string(item.substr(at + 2))});
+        row.passes.push_back(
+            {std::string(item.substr(1, at - 1)), std::string(item.substr(at + 2))});
       }
     }
     rows_.rows.push_back(std::move(row));
