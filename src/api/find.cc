@@ -161,4 +161,26 @@ const Service* find_open(Auth auth, const net::Request& request, Call& call) {
   return nullptr;
 }
 
+Demands demands_of(const Operation& operation, const Claim& claim, std::string_view region) {
+  constexpr std::string_view global_region = "us-east-1";
+  const Scope scope = operation.service->scope;
+  Demands demands;
+  demands.service = operation.service->signing_name;
+  const bool global =
+      scope == Scope::global || (scope == Scope::either && claim.region == global_region);
+  demands.region = global ? global_region : region;
+  demands.bound_headers = operation.bound_headers;
+  if (operation.row != nullptr && operation.row->payload == PayloadMode::may_be_unsigned) {
+    demands.payload = Demands::Payload::unsigned_;
+  }
+  return demands;
+}
+
+ApiError to_error(const Service& service, const Refusal& refusal) {
+  const Fault fault = refusal.reason == Refusal::Reason::missing      ? Fault::no_signature
+                      : refusal.reason == Refusal::Reason::incomplete ? Fault::incomplete_signature
+                                                                      : Fault::wrong_signature;
+  return common_error(service, fault, refusal.message);
+}
+
 }  // namespace gnomon::api

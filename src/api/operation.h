@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/error.h"
+#include "api/sigv4.h"
 #include "api/tables.h"
 #include "api/uri.h"
 #include "json/json.h"
@@ -39,5 +40,13 @@ struct Call {
 // AWS does), too much of anything.
 [[nodiscard]] std::optional<ApiError> bind(const Call& call, const net::Request& request,
                                            json::Value& input);
+
+// What the signature of a call of `operation` must be like. `region`: ours. The scope of global
+// services is us-east-1; where both will do (STS has endpoints of either kind) it is the claimed
+// one.
+[[nodiscard]] Demands demands_of(const Operation& operation, const Claim& claim,
+                                 std::string_view region);
+// What a refused signature is answered with.
+[[nodiscard]] ApiError to_error(const Service& service, const Refusal& refusal);
 
 }  // namespace gnomon::api

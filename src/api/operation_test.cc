@@ -101,7 +101,7 @@ TEST_CASE("requests and what they call, as testdata/binding.test has them") {
       if (!expected.empty() && !found.empty() && expected[0].ends_with("…")) {
         found[0] = found[0].substr(0, expected[0].size() - 3) + "…";
       }
-      CHECK(found == expected);
+      CHECK(joined(found) == joined(expected));
     }
   }
 }
@@ -165,10 +165,29 @@ TEST_CASE("without a signature only what may be called so is found") {
   CHECK(asked("GET", "/", client_certificate) == "nothing");
 }
 
-TEST_CASE("headers that an operation binds are known to the signature's verifier") {
+TEST_CASE("what a signature of a call must be like") {
   const Operation& attach = *operation_named(*service_named("iot"), "AttachThingPrincipal");
-  REQUIRE(attach.bound_headers.size() == 1);
-  CHECK(attach.bound_headers[0] == "x-amzn-principal");
+  Claim claim;
+  claim.region = "us-east-1";
+  const Demands demands = demands_of(attach, claim, "eu-west-1");
+  CHECK(demands.service == "iot");
+  CHECK(demands.region == "eu-west-1");
+  CHECK(demands.payload == Demands::Payload::hashed);
+  REQUIRE(demands.bound_headers.size() == 1);
+  CHECK(demands.bound_headers[0] == "x-amzn-principal");
+
+  const Operation& user = *operation_named(*service_named("iam"), "GetUser");
+  const Operation& caller = *operation_named(*service_named("sts"), "GetCallerIdentity");
+  CHECK(demands_of(user, claim, "eu-west-1").region == "us-east-1");
+  CHECK(demands_of(caller, claim, "eu-west-1").region == "us-east-1");
+  claim.region = "ap-south-1";
+  CHECK(demands_of(user, claim, "eu-west-1").region == "us-east-1");
+  CHECK(demands_of(caller, claim, "eu-west-1").region == "eu-west-1");
+
+  const ApiError error = to_error(*user.service, {Refusal::Reason::mismatch, "no"});
+  CHECK(error.status == 403);
+  CHECK(error.name == "SignatureDoesNotMatch");
+  CHECK(error.message == "no");
 }
 
 }  // namespace
