@@ -1,6 +1,6 @@
 # The tables of AWS operations: src/api/generate makes C++ of src/api/models/<service>.json and
-# src/api/rows/<service>.rows, which becomes part of the module api. A row that does not say all that
-# must be said fails the build. Why so: docs/decisions/0020-tables-of-operations.md.
+# src/api/rows/<service>.rows, which becomes part of the module api. A row that does not say all
+# that must be said fails the build. Why so: docs/decisions/0020-tables-of-operations.md.
 set(api ${PROJECT_SOURCE_DIR}/src/api)
 
 file(GLOB sources CONFIGURE_DEPENDS ${api}/generate/*.cc)

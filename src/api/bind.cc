@@ -112,6 +112,8 @@ class Binder {
     const auto decoded = crypto::from_base64(text);
     if (!decoded) return "The header '" + std::string(member.wire) + "' is not base64.";
     auto parsed = json::parse(*decoded);
+    // botocore writes what the user gives as JSON, which is a text of JSON already.
+    if (parsed && parsed->is_string()) parsed = json::parse(parsed->get_string());
     if (!parsed) {
       return "The header '" + std::string(member.wire) +
              "' is not valid JSON: " + parsed.error().message;

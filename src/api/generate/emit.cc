@@ -283,7 +283,7 @@ class Emitter {
 
   [[nodiscard]] std::string text() {
     const std::string variable = variable_of(rows_.service);
-    std::string out = "// Written by api/generate from a model and " + rows_.file +
+    std::string out = "// Written by api/generate from the model and rows of " + rows_.service +
                       ".\n#include \"api/tables.h\"\n\nnamespace gnomon::api::tables {\n\n"
                       "extern const Service " +
                       variable + ";\n\nnamespace {\n\n";
