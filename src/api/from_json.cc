@@ -68,6 +68,8 @@ std::optional<std::int64_t> whole(const bj::value& value) {
   return static_cast<std::int64_t>(number);
 }
 
+constexpr double end_of_year_9999 = 253'402'300'800;  // in seconds
+
 std::optional<std::int64_t> milliseconds(const bj::value& value) {
   if (value.is_string()) {
     const auto at = from_iso_date(value.get_string());
@@ -75,7 +77,7 @@ std::optional<std::int64_t> milliseconds(const bj::value& value) {
   }
   if (!value.is_number()) return std::nullopt;
   const double seconds = value.to_number<double>();
-  if (!(std::abs(seconds) < 1e12)) return std::nullopt;
+  if (!(seconds >= 0 && seconds < end_of_year_9999)) return std::nullopt;
   return std::llround(seconds * 1000);
 }
 

@@ -74,7 +74,11 @@ TEST_CASE("json: the operation is in X-Amz-Target, everything else in the docume
   CHECK(name("Other.Put", "{}") == "400 UnknownOperationException");
   CHECK(name("Put", "{}") == "400 UnknownOperationException");
   CHECK(name("Tables_2012.x.Put", "{\"Below\":{}}") == "400 SerializationException");
-  CHECK(name("Tables_2012.x.Put", "{\"When\":\"x\"}") == "400 SerializationException");
+  for (const char* const when : {"\"x\"", "-1", "253402300800", "true"}) {
+    CAPTURE(when);
+    CHECK(name("Tables_2012.x.Put", std::string("{\"When\":") + when + "}") ==
+          "400 SerializationException");
+  }
   CHECK(name("Tables_2012.x.Put", "{\"When\":\"2026-11-25T15:13:21.5Z\"}").empty());
   CHECK(json::write(input) == R"({"When":1795619601500})");
 

@@ -78,6 +78,28 @@ TEST_CASE("what the model does not know is a bug") {
   CHECK_THROWS_AS(modelled_error(iot, "NoSuchException", ""), std::logic_error);
 }
 
+TEST_CASE("every modelled error carries what SDKs look for: its class, status and message") {
+  for (const Service* service : services()) {
+    for (const ErrorShape& shape : service->errors) {
+      CAPTURE(shape.name);
+      const net::Response response =
+          render(*service, modelled_error(*service, shape.name, "why <&>"), "R");
+      CHECK(response.status == shape.status);
+      CHECK(shape.status >= 400);
+      if (service->protocol == Protocol::query) {
+        const std::string code = "<Code>" + std::string(shape.code) + "</Code>";
+        CHECK(response.body.find(code + "<Message>why &lt;&amp;&gt;</Message>") !=
+              std::string::npos);
+        continue;
+      }
+      CHECK(header(response, "x-amzn-errortype") == shape.name);
+      const auto body = json::parse(response.body);
+      REQUIRE(body);
+      CHECK(body->at(shape.message_wire).as_string() == "why <&>");
+    }
+  }
+}
+
 TEST_CASE("common errors have the names of their protocol") {
   const Service& iam = *service_named("iam");
   CHECK(common_error(iot, Fault::denied, "").name == "AccessDeniedException");

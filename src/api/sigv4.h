@@ -96,7 +96,8 @@ void presign(net::Request& request, const Signer& signer, WallTime now,
                                     std::string_view region, std::string_view service,
                                     std::string_view string_to_sign);
 
-// "20261125T151321Z", both ways; nothing if `text` is not of that form or no time.
+// "20261125T151321Z", both ways; nothing if `text` is not of that form, no time or
+// before 1970.
 [[nodiscard]] std::string amz_date(WallTime at);
 [[nodiscard]] std::optional<WallTime> from_amz_date(std::string_view text);
 

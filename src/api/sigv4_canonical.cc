@@ -140,7 +140,7 @@ std::optional<WallTime> from_amz_date(std::string_view text) {
   namespace chrono = std::chrono;
   const chrono::year_month_day date{chrono::year(year), chrono::month(static_cast<unsigned>(month)),
                                     chrono::day(static_cast<unsigned>(day))};
-  if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  if (!date.ok() || year < 1970 || hour > 23 || minute > 59 || second > 59) return std::nullopt;
   const chrono::seconds at = chrono::sys_days(date).time_since_epoch() + chrono::hours(hour) +
                              chrono::minutes(minute) + chrono::seconds(second);
   return WallTime{chrono::milliseconds(at).count()};

@@ -203,8 +203,9 @@ TEST_CASE("scope and time") {
   check_refused(judge(request, iot, now + seconds(3601)), Reason::mismatch, "Signature expired");
 
   CHECK(amz_date(now) == "20261125T151321Z");
-  for (const char* bad : {"", "20261125T151321", "20261325T151321Z", "20260230T151321Z",
-                          "20261125T241321Z", "2026112 T151321Z", "20261125T15132-Z"}) {
+  for (const char* bad :
+       {"", "20261125T151321", "20261325T151321Z", "20260230T151321Z", "20261125T241321Z",
+        "2026112 T151321Z", "00261125T151321Z", "19691231T235959Z", "20261125T15132-Z"}) {
     CAPTURE(bad);
     CHECK(!from_amz_date(bad));
   }
