@@ -142,6 +142,16 @@ constexpr std::size_t settings_bytes_max = 1 * MiB;  // of the file
 constexpr std::size_t json_bytes_max = 1 * MiB;  // of one text, unless said otherwise; AWS: –
 constexpr int json_depth_max = 64;               // arrays and objects inside each other; AWS: –
 
+// ---- calls of AWS's APIs
+constexpr std::chrono::minutes clock_skew_max{5};           // of a signature; AWS: 5 minutes
+constexpr std::chrono::hours presigned_expiry_max{7 * 24};  // AWS: 604,800 s
+constexpr std::size_t signed_headers_max = 100;             // AWS: –
+constexpr std::size_t parameters_max = 4096;                // of a query or form; AWS: –
+constexpr std::size_t path_segments_max = 64;               // AWS: –
+constexpr std::size_t api_document_bytes_max = 1 * MiB;     // JSON in a body; AWS: by service
+constexpr std::size_t validation_errors_max = 10;           // that are told; AWS: –
+constexpr std::size_t shown_value_bytes_max = 1024;         // of a wrong value; AWS: –
+
 // ---- policies
 constexpr std::size_t iot_policy_characters_max = 2048;   // without white space; AWS: 2,048
 constexpr std::size_t iam_policy_characters_max = 10240;  // the same; AWS: 2,048 to 10,240 by kind
