@@ -44,8 +44,7 @@ metrics::Table rows() {
 }  // namespace
 
 metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock,
-                       const partition::Syncer::Stats& syncs,
-                       std::uint64_t accept_failures) {
+                       const partition::Syncer::Stats& syncs, std::uint64_t accept_failures) {
   const bool memory = config.durability == Durability::memory;
   return {rows(),
           {1, memory ? 0U : 1U, memory ? 1U : 0U, clock.forward, clock.back, clock.doubts ? 1U : 0U,

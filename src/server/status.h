@@ -10,8 +10,8 @@
 
 namespace gnomon::server {
 
-// The version, what an acknowledgement is worth and costs, what the wall clock has done, and how often
-// a connection could not be accepted.
+// The version, what an acknowledgement is worth and costs, what the wall clock has done, and how
+// often a connection could not be accepted.
 [[nodiscard]] metrics::Sample status(const Config& config, const GuardedWallClock::Stats& clock,
                                      const partition::Syncer::Stats& syncs,
                                      std::uint64_t accept_failures);
