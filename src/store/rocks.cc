@@ -215,6 +215,22 @@ class RocksStore final : public Store {
     return {};
   }
 
+  Result<void> scan_back(std::string_view begin, std::string_view end,
+                         const Visit& visit) const override {
+    if (begin >= end) return {};
+    const rocksdb::Slice bound = slice(begin);
+    rocksdb::ReadOptions options;
+    options.iterate_lower_bound = &bound;
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options));
+    it->SeekForPrev(slice(end));
+    if (it->Valid() && view(it->key()) == end) it->Prev();
+    for (; it->Valid(); it->Prev()) {
+      if (!visit(view(it->key()), view(it->value()))) return {};
+    }
+    if (!it->status().ok()) return unreadable(it->status());
+    return {};
+  }
+
   Result<void> checkpoint(const std::string& folder) override {
     if (health_->broken()) return health_->error();
     const std::string target = std::filesystem::absolute(folder).lexically_normal().string();
