@@ -5,7 +5,6 @@
 #include <doctest/doctest.h>
 
 #include "base/random.h"
-#include "records/value.h"
 
 namespace gnomon::records {
 namespace {
@@ -61,34 +60,6 @@ TEST_CASE("a key cut short is not taken for another") {
   KeyReader wrong(std::string_view("\1\0\0a\0\3b\0\1", 9));
   CHECK(wrong.text().empty());
   CHECK_FALSE(wrong.good());
-}
-
-TEST_CASE("property: values come back, and one cut short is seen") {
-  SeededRandom random(4);
-  for (int i = 0; i < 1000; ++i) {
-    const std::uint64_t number = random.next() >> random.below(64);
-    const std::string text = random_text(random);
-    const std::string value =
-        Writer(2).number(number).flag(i % 2 == 0).text(text).number(2).text("x").text("").done();
-    Reader reader(value, 2);
-    CHECK(reader.number() == number);
-    CHECK(reader.flag() == (i % 2 == 0));
-    CHECK(reader.text() == text);
-    CHECK(reader.count() == 2);
-    CHECK(reader.text() == "x");
-    CHECK(reader.text().empty());
-    CHECK(reader.whole());
-    for (std::size_t size = 0; size < value.size(); ++size) {
-      Reader cut(std::string_view(value).substr(0, size), 2);
-      cut.number();
-      cut.flag();
-      cut.text();
-      for (std::size_t n = cut.count(); n > 0; --n) cut.text();
-      CHECK_FALSE(cut.good());
-    }
-    CHECK_FALSE(Reader(value, 1).good());
-  }
-  CHECK_FALSE(Reader("").good());
 }
 
 }  // namespace

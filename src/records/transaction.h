@@ -44,6 +44,10 @@ class Transaction {
   // It goes through on a disk that is full, too: it frees space, or takes rights away.
   void always() { always_ = true; }
 
+  // As if a read had failed so: what was read is no record.
+  void fail(const Error& error) {
+    if (!failure_) failure_ = error;
+  }
   // Set once a read has failed.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
   // Writes all as one batch; for run(). Returns the sequence that must be durable before the answer
@@ -56,9 +60,6 @@ class Transaction {
 
   [[nodiscard]] bool in_erased_range(std::string_view key) const;
   [[nodiscard]] bool changes(const Values::value_type& write) const;
-  void fail(const Error& error) {
-    if (!failure_) failure_ = error;
-  }
 
   const store::Store& store_;
   Values reads_, writes_;  // nullopt: not there; to be erased
