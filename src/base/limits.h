@@ -125,6 +125,22 @@ constexpr std::size_t policy_action_bytes_max = 256;  // of a request; longer on
 constexpr std::size_t certificate_values_max = 5;     // of one field, as variables; AWS: 5
 constexpr std::size_t certificate_value_bytes_max = 1024;  // the same, each; AWS: 1,024
 
+// ---- the registry
+constexpr std::size_t page_entries_max = 250;           // of a listing; AWS: 250
+constexpr std::size_t page_examined_max = 2'000;        // for one page of a filter; AWS: –
+constexpr std::size_t attributes_without_type_max = 3;  // of a thing; AWS: 3
+constexpr std::size_t attributes_max = 50;              // of a thing with a type, a group; AWS: 50
+constexpr std::size_t searchable_attributes_max = 3;    // of a thing type; AWS: 3
+constexpr std::chrono::minutes type_deprecated_least{5};  // before it may be deleted; AWS: 5
+constexpr std::size_t group_levels_max = 7;               // of a hierarchy; AWS: 7
+constexpr std::size_t group_children_max = 100;           // direct ones; AWS: 100
+constexpr std::size_t groups_of_thing_max = 10;           // AWS: 10
+constexpr std::size_t policies_attached_max = 10;         // to one target; AWS: 10
+constexpr std::size_t policy_versions_max = 5;            // AWS: 5
+constexpr std::size_t authorities_of_subject_max = 10;    // CAs with one subject; AWS: 10
+constexpr std::size_t tags_max = 50;                      // of a resource; AWS: 50
+constexpr std::size_t principals_named_max = 1'000;  // that a change affects; else all; AWS: –
+
 // ---- will
 constexpr std::size_t will_payload_bytes_max = 65535;  // MQTT 5 §3.1.3.4: two-byte length
 

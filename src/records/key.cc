@@ -41,9 +41,9 @@ std::string Key::behind() const {
   return end;
 }
 
-KeyReader::KeyReader(std::string_view key)
-    : rest_(key.substr(key.size() < prefix_size ? key.size() : prefix_size)),
-      good_(key.size() >= prefix_size) {}
+std::string_view parts_of(std::string_view key) {
+  return key.size() < prefix_size ? std::string_view() : key.substr(prefix_size);
+}
 
 std::string KeyReader::text() {
   std::string text;

@@ -26,11 +26,14 @@ class Key {
   std::string bytes_;
 };
 
-// KeyReader: takes the parts off again, in their order. What is not there reads as empty or 0, and
-// good() is false from then on. Refers to the key.
+// What follows `table | tenant | slot`.
+[[nodiscard]] std::string_view parts_of(std::string_view key);
+
+// KeyReader: takes parts off again, in their order. What is not there reads as empty or 0, and
+// good() is false from then on. Refers to them.
 class KeyReader {
  public:
-  explicit KeyReader(std::string_view key);
+  explicit KeyReader(std::string_view parts) : rest_(parts) {}
 
   std::string text();
   std::string_view fixed(std::size_t size);
