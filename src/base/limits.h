@@ -94,6 +94,7 @@ constexpr WallTime wall_time_least{1'698'796'800'000}, wall_time_most{7'258'118'
 // ---- certificates and keys
 constexpr std::size_t certificate_pem_bytes_max = 64 * KiB;  // AWS: 65,536
 constexpr std::size_t certificate_der_bytes_max = 48 * KiB;  // what such a text can hold
+constexpr std::size_t request_pem_bytes_max = 4096;          // of a signing request; AWS: 4,096
 constexpr std::size_t certificate_chain_max = 10;            // in one text or file; AWS: –
 constexpr std::size_t pem_text_bytes_max = 256 * KiB;        // of a chain, or with a key; AWS: –
 constexpr int rsa_bits_least = 2048, rsa_bits_max = 8192;    // AWS: at least 2,048
