@@ -13,10 +13,12 @@
 // id of a certificate that a command was told to call so (--as=name).
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <functional>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -65,8 +67,10 @@ class World {
 
   Fixture fixture;
   Registry& registry = fixture.registry;
-  std::map<std::string, std::string> texts;  // what `$name` is
-  std::string next_token;                    // of the last page; --next goes on
+  std::map<std::string, std::string> texts;                 // what `$name` is
+  std::string next_token;                                   // of the last page; --next goes on
+  std::map<std::string, crypto::Authority> authorities;     // CAs outside of the registry
+  std::map<std::string, crypto::Certificate> certificates;  // and certificates
 
   [[nodiscard]] PageRequest page(const Command& command) const {
     return {command.number("limit"), command.has("next") ? next_token : command.option("token")};
@@ -88,8 +92,10 @@ class World {
       return false;
     }
     for (const Event& event : written->effects.events) answer_.push_back("@ " + event.topic);
+    std::set<std::string> names;
+    for (const std::string& id : written->effects.principals) names.insert(shorten(id));
     std::string touched;
-    for (const std::string& id : written->effects.principals) touched += ' ' + shorten(id);
+    for (const std::string& name : names) touched += ' ' + name;
     if (written->effects.everyone) touched = " everyone";
     if (!touched.empty()) answer_.push_back("~" + touched);
     return true;
@@ -101,9 +107,12 @@ class World {
   }
   // A page, in one line for each item.
   template <class T, class F>
-  void list(const Reply<Page<T>>& page, F&& text) {
+  void list(const Reply<Page<T>>& page, F&& text, bool sorted = false) {
     if (!done(page)) return;
-    for (const T& item : page->items) say(text(item));
+    std::vector<std::string> lines;
+    for (const T& item : page->items) lines.push_back(shorten(text(item)));
+    if (sorted) std::ranges::sort(lines);  // ids are random, and so is their order
+    for (const std::string& line : lines) say(line);
     if (page->items.empty()) say("nothing");
     if (!page->next_token.empty()) say("more");
     next_token = page->next_token;

@@ -31,8 +31,9 @@ struct Fixture {
     return made;
   }
   // A CA of its own: valid from 2020 to 2049.
-  static crypto::Authority authority(const std::string& name, Random& random) {
-    const auto key = crypto::PrivateKey::generate_ec_p256();
+  static crypto::Authority authority(
+      const std::string& name, Random& random,
+      const crypto::PrivateKey& key = crypto::PrivateKey::generate_ec_p256()) {
     auto certificate = crypto::self_sign(
         {crypto::Profile::device_ca, name, {}, WallTime{1'577'836'800'000}, crypto::far_end}, key,
         random);

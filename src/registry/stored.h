@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "registry/certificates.h"
 #include "registry/things.h"
 
 namespace gnomon::registry::stored {
@@ -88,6 +89,67 @@ struct Attachment {
   bool exclusive = false;             // the only one of them
   static void fields(auto& r, auto& archive) { archive(r.policies, r.things, r.exclusive); }
   [[nodiscard]] bool empty() const { return policies.empty() && things == 0; }
+};
+
+struct Certificate {
+  CertificateStatus status = CertificateStatus::inactive;
+  CertificateMode mode = CertificateMode::standard;
+  std::string authority;  // id of the CA that has signed it; empty: none that was registered then
+  WallTime created, modified, not_before, not_after;
+  std::uint64_t version = 1;
+  std::string generation_id;  // of this version
+  std::string der;
+  static void fields(auto& r, auto& archive) {
+    archive(r.status, r.mode, r.authority, r.created, r.modified, r.not_before, r.not_after,
+            r.version, r.generation_id, r.der);
+  }
+};
+
+struct Authority {
+  bool active = false, auto_registration = false;
+  CertificateMode mode = CertificateMode::standard;
+  WallTime created, modified;
+  std::uint64_t version = 1;
+  std::string generation_id;  // of this version
+  std::string template_body, role_arn, template_name;
+  std::string der;
+  static void fields(auto& r, auto& archive) {
+    archive(r.active, r.auto_registration, r.mode, r.created, r.modified, r.version,
+            r.generation_id, r.template_body, r.role_arn, r.template_name, r.der);
+  }
+};
+
+struct RegistrationCode {
+  std::string code;
+  static void fields(auto& r, auto& archive) { archive(r.code); }
+};
+
+struct Policy {
+  struct Version {
+    std::uint64_t number = 0;
+    WallTime created;
+    static void fields(auto& r, auto& archive) { archive(r.number, r.created); }
+  };
+  std::vector<Version> versions;  // ascending
+  std::uint64_t default_version = 1;
+  std::uint64_t next_version = 2;  // a number is never used twice
+  WallTime created, modified;
+  std::string generation_id;
+  // Somebody is about to delete it, if nobody attaches it before; else it means nothing.
+  bool closing = false;
+  static void fields(auto& r, auto& archive) {
+    archive(r.versions, r.default_version, r.next_version, r.created, r.modified, r.generation_id,
+            r.closing);
+  }
+};
+struct PolicyVersion {
+  std::string document, generation_id;
+  static void fields(auto& r, auto& archive) { archive(r.document, r.generation_id); }
+};
+// A target of a policy; a group by its id, so its name is kept here.
+struct PolicyTarget {
+  std::string group;  // empty: it is none
+  static void fields(auto& r, auto& archive) { archive(r.group); }
 };
 
 }  // namespace gnomon::registry::stored

@@ -51,6 +51,11 @@ Target target_of(std::string_view text) {
   return target;
 }
 
+Target target_with_id(std::string_view principal_id) {
+  const bool identity = principal_id.find(':') != std::string_view::npos;
+  return {identity ? Target::Kind::identity : Target::Kind::certificate, std::string(principal_id)};
+}
+
 Reply<Target> principal_of(const Registry& registry, std::string_view principal) {
   if (is_identity_id(principal)) return Target{Target::Kind::identity, std::string(principal)};
   const std::string_view resource = resource_of(registry, principal);

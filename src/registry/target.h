@@ -21,6 +21,9 @@ struct Target {
 // From keys.
 [[nodiscard]] Target target_of(std::string_view text);
 
+// Of a principal by its id alone: that of an identity has a colon.
+[[nodiscard]] Target target_with_id(std::string_view principal_id);
+
 // A principal as requests name it: the ARN of a certificate of this account, or a Cognito identity
 // id. It need not exist. Errors: invalid_request.
 Reply<Target> principal_of(const Registry& registry, std::string_view principal);

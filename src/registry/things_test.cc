@@ -2,7 +2,7 @@
 #include "registry/things.h"
 
 #include "registry/billing_groups.h"
-#include "registry/case_things.h"
+#include "registry/case_commands.h"
 #include "registry/event_configurations.h"
 #include "registry/memberships.h"
 #include "registry/tags.h"
