@@ -26,6 +26,7 @@
 
 #include "registry/page.h"
 #include "registry/registry_fixture.h"
+#include "registry/tables.h"
 #include "registry/things.h"
 
 namespace gnomon::registry {
@@ -149,6 +150,31 @@ class World {
     return out;
   }
 
+  // Runs a command as often as it calls the store, and each time another call fails: it says so,
+  // and nothing is written. Then all is as it was before.
+  void rehearse(const Handlers& handlers, const std::string& line) {
+    const auto before = fixture.content();
+    const auto names = texts;
+    const auto token = next_token;
+    const ManualWallClock clock = fixture.clock;
+    for (int calls = 0;; ++calls) {
+      fixture.store.fail_after(calls);
+      const auto said = run(handlers, line);
+      const bool failed = !fixture.store.relent();
+      const bool refused =
+          !said.empty() && said.back().starts_with("! ServiceUnavailableException");
+      if (refused) CHECK_MESSAGE(same(before, fixture.content()), line);
+      // After the change, when it was looked for whom it concerns: then for all.
+      if (failed && !refused)
+        CHECK_MESSAGE(std::ranges::find(said, "~ everyone") != said.end(), line);
+      fixture.restore(before);
+      fixture.clock = clock;
+      texts = names;
+      next_token = token;
+      if (!failed) break;
+    }
+  }
+
   std::vector<std::string> run(const Handlers& handlers, const std::string& line) {
     answer_.clear();
     std::istringstream in(line);
@@ -163,6 +189,18 @@ class World {
   }
 
  private:
+  // The same but for what means nothing by itself: the registration code that a command asks for
+  // on its way, and the mark of a policy that is about to be deleted.
+  static bool same(Content a, Content b) {
+    for (Content* content : {&a, &b}) {
+      std::erase_if(*content, [](const auto& record) {
+        const auto table = static_cast<Table>(record.first[0]);
+        return table == Table::setting || table == Table::policy;
+      });
+    }
+    return a == b;
+  }
+
   static void add(Command& command, const std::string& word) {
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
@@ -191,8 +229,9 @@ inline std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
-// Runs a case file.
-inline void run_cases(const std::string& path, const World::Handlers& handlers) {
+// Runs a case file; `failing`: with each command rehearsed before.
+inline void run_cases(const std::string& path, const World::Handlers& handlers,
+                      bool failing = false) {
   std::ifstream in(path);
   REQUIRE_MESSAGE(in, "run in src/registry: there is no " << path);
   std::unique_ptr<World> world;
@@ -223,6 +262,7 @@ inline void run_cases(const std::string& path, const World::Handlers& handlers) 
       check();
       what = std::to_string(number) + ": " + line;
       REQUIRE(world != nullptr);
+      if (failing) world->rehearse(handlers, line);
       answer = world->run(handlers, line);
     }
   }

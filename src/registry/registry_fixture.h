@@ -15,6 +15,8 @@
 
 namespace gnomon::registry {
 
+using Content = std::map<std::string, std::string>;
+
 struct Fixture {
   std::unique_ptr<store::Store> memory = store::make_memory_store();
   store::FailingStore store{*memory};
@@ -41,7 +43,12 @@ struct Fixture {
     return {*certificate, key};
   }
 
-  [[nodiscard]] std::map<std::string, std::string> content() const { return store::all(*memory); }
+  [[nodiscard]] Content content() const { return store::all(*memory); }
+  void restore(const Content& content) {
+    std::vector<store::Operation> operations{store::EraseRange{"", "\xFF"}};
+    for (const auto& [key, value] : content) operations.emplace_back(store::Put{key, value});
+    store::apply_puts(*memory, operations);
+  }
 };
 
 }  // namespace gnomon::registry

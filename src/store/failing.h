@@ -1,4 +1,4 @@
-// For tests: any store, of whose calls one fails.
+// For tests: any store, of whose calls one fails, or whose disk is full.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,8 @@ class FailingStore final : public Store {
 
   // The call that comes after `count` others (get, scan, scan_back, apply) fails.
   void fail_after(int count) { left_ = count; }
+  // What accepting() says; true at first.
+  void set_accepting(bool accepting) { accepting_ = accepting; }
   // No call fails any more; says whether one was still to.
   bool relent() { return left_.exchange(-1) >= 0; }
 
@@ -25,7 +27,7 @@ class FailingStore final : public Store {
   Result<Sequence> sync() override { return below_.sync(); }
   [[nodiscard]] Sequence applied() const override { return below_.applied(); }
   [[nodiscard]] Sequence durable() const override { return below_.durable(); }
-  [[nodiscard]] bool accepting() const override { return below_.accepting(); }
+  [[nodiscard]] bool accepting() const override { return accepting_ && below_.accepting(); }
   Result<std::optional<std::string>> get(std::string_view key) const override {
     if (fails()) return refusal();
     return below_.get(key);
@@ -48,6 +50,7 @@ class FailingStore final : public Store {
 
   Store& below_;
   mutable std::atomic<int> left_{-1};
+  std::atomic<bool> accepting_{true};
 };
 
 }  // namespace gnomon::store
