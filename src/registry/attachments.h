@@ -40,8 +40,10 @@ struct EffectivePolicy {
   std::string via;  // "certificate 6fa4…", "identity us-east-1:…", "thing group lights"
 };
 // All policies that hold for a principal that connects as a thing: its own, then those of the
-// thing's groups and of the groups above them; each once. Either may be empty. Errors:
-// resource_not_found (the certificate, the thing), invalid_request (no principal; neither).
+// thing's groups and of the groups above them; each once. Either may be empty. Whether the
+// principal is attached to the thing is not looked at: who decides about a connection asks
+// is_attached() first (principals.h). Errors: resource_not_found (the certificate, the thing),
+// invalid_request (no principal; neither).
 Reply<std::vector<EffectivePolicy>> get_effective_policies(const Registry& registry,
                                                            std::string_view principal,
                                                            const std::string& thing_name);

@@ -142,7 +142,7 @@ Reply<PolicyDescription> get_policy(const Registry& registry, std::string_view p
 // Two steps, since a scan alone does not see what is attached while it runs. If the server stops
 // between them the mark stays, and means nothing.
 Written<Nothing> delete_policy(Registry& registry, const std::string& policy_name) {
-  for (;;) {
+  for (int attempt = 0; attempt < records::attempts_max; ++attempt) {
     if (auto closed = close(registry, policy_name); !closed) return closed.error();
     auto erased = erase_closed(registry, policy_name);
     if (!erased) return erased.error();
@@ -150,6 +150,7 @@ Written<Nothing> delete_policy(Registry& registry, const std::string& policy_nam
       return Done<Nothing>{Nothing{}, erased->sequence, std::move(erased->effects)};
     // It was attached, and detached again, meanwhile.
   }
+  return Failure(Kind::service_unavailable, "The policy is attached again and again: try later.");
 }
 
 Reply<Page<PolicyEntry>> list_policies(const Registry& registry, bool ascending,

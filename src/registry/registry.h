@@ -2,7 +2,6 @@
 // are plain functions, in a header for each group of them (README.md).
 #pragma once
 
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
