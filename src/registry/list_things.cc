@@ -48,8 +48,7 @@ Reply<Page<ThingAttribute>> list_things(const Registry& registry, const ListThin
         if (!request.attribute_name.empty() && !request.thing_type_name.empty()) {
           plan->listing.name += " of type " + request.thing_type_name;
           plan->listing.keep = [&](const Entry& entry) {
-            const auto thing = load_thing(records, name_in(*plan, entry));
-            return thing && thing->type == request.thing_type_name;
+            return entry.value == request.thing_type_name;
           };
         }
         const auto entries = list(records, plan->listing, request.page);

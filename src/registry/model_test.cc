@@ -445,7 +445,8 @@ class Pair {
   }
 
   static constexpr const char* document =
-      R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
+      R"({"Version":"2012-10-17",)"
+      R"("Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
   Registry& registry = fixture.registry;
   std::vector<std::string> pems_, principals_;
 };

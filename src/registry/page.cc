@@ -13,6 +13,7 @@ namespace {
 
 constexpr char token_version = 1;
 constexpr std::size_t mark_size = 8;
+constexpr std::size_t filtered_at_once = 500;  // entries read from the store in one go
 
 // What ties a token to its listing.
 std::string mark_of(std::string_view listing) {
@@ -100,10 +101,12 @@ Reply<Page<Entry>> list(records::Transaction& records, const Listing& listing,
   auto place = place_of(name, request);
   if (!place) return place.error();
   Range range(listing, *place);
+  // Of what is filtered few may be left.
+  const std::size_t most = listing.keep ? std::max(*limit + 1, filtered_at_once) : *limit + 1;
   Page<Entry> page;
   for (std::size_t examined = 0;;) {
-    std::vector<Entry> found = scan(records, listing, range, *limit + 1);
-    const bool last = found.size() <= *limit;
+    std::vector<Entry> found = scan(records, listing, range, most);
+    const bool last = found.size() < most;
     for (Entry& entry : found) {
       if (page.items.size() == *limit || examined == limits::page_examined_max) {
         page.next_token = token_of(name, *place);

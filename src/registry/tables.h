@@ -16,7 +16,7 @@ enum class Table : std::uint8_t {
   setting = 32,                   // name → EventSettings; RegistrationCode
   thing = 33,                     // thing → Thing
   thing_by_type = 34,             // type, thing
-  thing_by_attribute = 35,        // attribute, value, thing
+  thing_by_attribute = 35,        // attribute, value, thing → its type, as it is
   membership = 36,                // thing → Memberships
   thing_type = 37,                // type → ThingType
   group = 38,                     // group → Group

@@ -4,16 +4,19 @@ namespace gnomon::registry {
 
 namespace {
 
-// The keys under which a thing is listed, besides its own.
-std::vector<std::string> entries_of(std::string_view name, const stored::Thing& thing) {
-  std::vector<std::string> keys;
-  const auto add = [&](const records::Key& key) { keys.emplace_back(key.view()); };
+// The entries by which a thing is listed, besides its own. One of an attribute has the type as its
+// value: so a filter by both needs no other record.
+std::map<std::string, std::string> entries_of(std::string_view name, const stored::Thing& thing) {
+  std::map<std::string, std::string> entries;
+  const auto add = [&](const records::Key& key, const std::string& value = "") {
+    entries.emplace(key.view(), value);
+  };
   if (!thing.type.empty()) add(key(Table::thing_by_type, thing.type, name));
   if (!thing.billing_group_id.empty())
     add(id_key(Table::billing_member, thing.billing_group_id, name));
   for (const auto& [attribute, value] : thing.attributes)
-    add(key(Table::thing_by_attribute).text(attribute).text(value).last(name));
-  return keys;
+    add(key(Table::thing_by_attribute).text(attribute).text(value).last(name), thing.type);
+  return entries;
 }
 
 }  // namespace
@@ -24,19 +27,19 @@ Failure no_thing(std::string_view name) {
 
 void save_thing(records::Transaction& records, std::string_view name,
                 const std::optional<stored::Thing>& old, const stored::Thing& thing) {
-  const std::vector<std::string> before = old ? entries_of(name, *old) : std::vector<std::string>();
-  const std::vector<std::string> after = entries_of(name, thing);
-  const std::set<std::string_view> kept(before.begin(), before.end());
-  const std::set<std::string_view> wanted(after.begin(), after.end());
-  for (const std::string& key : before)
-    if (!wanted.contains(key)) records.erase(key);
-  for (const std::string& key : after)
-    if (!kept.contains(key)) records.put(key, "");
+  const auto before = old ? entries_of(name, *old) : std::map<std::string, std::string>();
+  const auto after = entries_of(name, thing);
+  for (const auto& [key, value] : before)
+    if (!after.contains(key)) records.erase(key);
+  for (const auto& [key, value] : after) {
+    const auto it = before.find(key);
+    if (it == before.end() || it->second != value) records.put(key, value);
+  }
   save(records, key(Table::thing, name), thing);
 }
 
 void erase_thing(records::Transaction& records, std::string_view name, const stored::Thing& thing) {
-  for (const std::string& key : entries_of(name, thing)) records.erase(key);
+  for (const auto& [key, value] : entries_of(name, thing)) records.erase(key);
   records.erase(key(Table::thing, name));
 }
 
