@@ -11,6 +11,7 @@
 #include "crypto/issue.h"
 #include "crypto/key.h"
 #include "crypto/password.h"
+#include "crypto/request.h"
 
 namespace {
 
@@ -66,6 +67,13 @@ void check_passwords(std::string_view file) {
   }
 }
 
+void check_request(std::string_view pem) {
+  const auto request = read_request(pem);
+  if (!request) return;
+  check_name(request->subject);
+  require(request->key.check().ok());
+}
+
 void check_server_name(std::string_view text) {
   const auto name = server_name(text);
   if (!name) return;
@@ -78,7 +86,7 @@ void check_server_name(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const gnomon::ByteView bytes(data + 1, size - 1);
-  switch (data[0] % 5) {
+  switch (data[0] % 6) {
     case 0:
       if (const auto certificate = Certificate::from_der(bytes)) check(*certificate);
       break;
@@ -92,8 +100,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 3:
       check_passwords(gnomon::as_text(bytes));
       break;
-    default:
+    case 4:
       check_server_name(gnomon::as_text(bytes));
+      break;
+    default:
+      check_request(gnomon::as_text(bytes));
   }
   return 0;
 }

@@ -97,6 +97,7 @@ constexpr WallTime wall_time_least{1'698'796'800'000}, wall_time_most{7'258'118'
 // ---- certificates and keys
 constexpr std::size_t certificate_pem_bytes_max = 64 * KiB;  // AWS: 65,536
 constexpr std::size_t certificate_der_bytes_max = 48 * KiB;  // what such a text can hold
+constexpr std::size_t request_pem_bytes_max = 4096;          // of a signing request; AWS: 4,096
 constexpr std::size_t certificate_chain_max = 10;            // in one text or file; AWS: –
 constexpr std::size_t pem_text_bytes_max = 256 * KiB;        // of a chain, or with a key; AWS: –
 constexpr int rsa_bits_least = 2048, rsa_bits_max = 8192;    // AWS: at least 2,048
@@ -159,5 +160,21 @@ constexpr std::size_t policy_bytes_max = 400 * 1024;  // as it comes, with white
 constexpr std::size_t policy_action_bytes_max = 256;  // of a request; longer ones never match
 constexpr std::size_t certificate_values_max = 5;     // of one field, as variables; AWS: 5
 constexpr std::size_t certificate_value_bytes_max = 1024;  // the same, each; AWS: 1,024
+
+// ---- the registry
+constexpr std::size_t page_entries_max = 250;           // of a listing; AWS: 250
+constexpr std::size_t page_examined_max = 2'000;        // for one page of a filter; AWS: –
+constexpr std::size_t attributes_without_type_max = 3;  // of a thing; AWS: 3
+constexpr std::size_t attributes_max = 50;              // of a thing with a type, a group; AWS: 50
+constexpr std::size_t searchable_attributes_max = 3;    // of a thing type; AWS: 3
+constexpr std::chrono::minutes type_deprecated_least{5};  // before it may be deleted; AWS: 5
+constexpr std::size_t group_levels_max = 7;               // of a hierarchy; AWS: 7
+constexpr std::size_t group_children_max = 100;           // direct ones; AWS: 100
+constexpr std::size_t groups_of_thing_max = 10;           // AWS: 10
+constexpr std::size_t policies_attached_max = 10;         // to one target; AWS: 10
+constexpr std::size_t policy_versions_max = 5;            // AWS: 5
+constexpr std::size_t authorities_of_subject_max = 10;    // CAs with one subject; AWS: 10
+constexpr std::size_t tags_max = 50;                      // of a resource; AWS: 50
+constexpr std::size_t principals_named_max = 1'000;  // that a change affects; else all; AWS: –
 
 }  // namespace gnomon::limits

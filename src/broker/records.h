@@ -33,7 +33,7 @@ enum class Table : std::uint8_t {
   group = 10,        // group number, sequence → Entry; slot of the whole `$share` filter
   share = 11,        // `$share` filter → group number
   hand = 12,         // forward sequence → Hand, on its way from this slot to a session
-  tables
+  tables             // at most 32: records/tables.h says who owns the ids behind
 };
 
 // Each takes the table's slot: that of the client id, the topic or the share group.

@@ -237,6 +237,8 @@ Result<X509*> parse(ByteView der) {
 
 }  // namespace
 
+std::optional<Name> Native::name(const X509_NAME* from) { return read_name(from); }
+
 X509* Native::of(const Certificate& certificate) { return certificate.state_->x509.get(); }
 
 std::optional<std::string_view> Name::find(Attribute attribute) const {

@@ -165,7 +165,24 @@ void add_key_ids(X509* certificate, const std::string& own, const std::string& a
   add(certificate, NID_authority_key_identifier, &key_id, false);
 }
 
+struct FreeName {
+  void operator()(X509_NAME* name) const { X509_NAME_free(name); }
+};
+// Null: it is no name.
+std::unique_ptr<X509_NAME, FreeName> read_subject(const std::string& der) {
+  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+  const unsigned char* const end = at + der.size();
+  std::unique_ptr<X509_NAME, FreeName> name(
+      d2i_X509_NAME(nullptr, &at, static_cast<long>(der.size())));
+  if (at != end) name.reset();
+  return name;
+}
+
 void set_subject(X509* certificate, const Issue& what) {
+  if (!what.subject_der.empty()) {
+    done(X509_set_subject_name(certificate, read_subject(what.subject_der).get()));
+    return;
+  }
   X509_NAME* name = X509_get_subject_name(certificate);
   const auto put = [&](int nid, const std::string& value) {
     done(X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8,
@@ -192,8 +209,10 @@ std::size_t characters(std::string_view utf8) {
 
 Result<void> check(const Issue& what, const PublicKey& key) {
   const auto bad = [](std::string why) { return Error{Code::invalid, std::move(why)}; };
-  if (!is_mqtt_utf8(what.common_name) || what.common_name.empty() ||
-      characters(what.common_name) > 64) {
+  if (!what.subject_der.empty()) {
+    if (!read_subject(what.subject_der)) return bad("the subject of a certificate is no name");
+  } else if (!is_mqtt_utf8(what.common_name) || what.common_name.empty() ||
+             characters(what.common_name) > 64) {
     return bad("the name of a certificate must be UTF-8 with 1 to 64 characters");
   }
   if (what.names.empty() == has_names(what.profile) ||

@@ -33,6 +33,8 @@ struct Issue {
   std::string common_name;         // UTF-8, 1 to 64 characters (RFC 5280: ub-common-name)
   std::vector<std::string> names;  // of server and server_ca: DNS names ("*.x" too) and addresses
   WallTime from, until;            // in whole seconds; `until` is the last that it holds
+  // The subject of a request in DER (Name::der), in place of common_name; empty: there is none.
+  std::string subject_der{};
 };
 
 // Where AWS IoT's certificates end, the last second that the short form of time can say.

@@ -193,6 +193,18 @@ std::string PrivateKey::to_pem() const {
   return pem;
 }
 
+std::string PrivateKey::to_traditional_pem() const {
+  const ErrorsGone gone;
+  unsigned char* bytes = nullptr;
+  const int size = i2d_PrivateKey(state_->key.get(), &bytes);
+  done(size);
+  const bool rsa = state_->public_key.kind() == KeyKind::rsa;
+  std::string pem = write_pem(rsa ? "RSA PRIVATE KEY" : "EC PRIVATE KEY",
+                              {bytes, static_cast<std::size_t>(size)});
+  OPENSSL_clear_free(bytes, static_cast<std::size_t>(size));
+  return pem;
+}
+
 PublicKey PrivateKey::public_key() const { return state_->public_key; }
 
 }  // namespace gnomon::crypto

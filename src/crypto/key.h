@@ -49,6 +49,9 @@ class PrivateKey {
   // PublicKey::kind does not name; its own public key does not fit it).
   static Result<PrivateKey> from_pem(std::string_view pem);
   [[nodiscard]] std::string to_pem() const;  // PKCS#8, not encrypted
+  // "BEGIN RSA PRIVATE KEY" (PKCS#1) or "BEGIN EC PRIVATE KEY" (SEC 1): the form in which AWS IoT
+  // hands out keys, and that some devices' firmware looks for.
+  [[nodiscard]] std::string to_traditional_pem() const;
   [[nodiscard]] PublicKey public_key() const;
 
  private:

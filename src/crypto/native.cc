@@ -13,6 +13,7 @@ void Free::operator()(bio_st* object) const { BIO_free_all(object); }
 void Free::operator()(evp_pkey_ctx_st* object) const { EVP_PKEY_CTX_free(object); }
 void Free::operator()(evp_pkey_st* object) const { EVP_PKEY_free(object); }
 void Free::operator()(x509_st* object) const { X509_free(object); }
+void Free::operator()(X509_req_st* object) const { X509_REQ_free(object); }
 
 ErrorsGone::~ErrorsGone() { ERR_clear_error(); }
 

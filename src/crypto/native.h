@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,8 @@ struct bio_st;
 struct evp_pkey_ctx_st;
 struct evp_pkey_st;
 struct x509_st;
+struct X509_name_st;
+struct X509_req_st;
 
 namespace gnomon::crypto {
 
@@ -26,6 +29,7 @@ struct Free {
   void operator()(evp_pkey_ctx_st* object) const;
   void operator()(evp_pkey_st* object) const;
   void operator()(x509_st* object) const;
+  void operator()(X509_req_st* object) const;
 };
 template <class T>
 using Held = std::unique_ptr<T, Free>;
@@ -39,6 +43,8 @@ class Native {
   // Takes a copy of the public half. Errors: invalid (none that could be written again).
   static Result<PublicKey> public_key(evp_pkey_st* key);
   static PrivateKey private_key(Held<evp_pkey_st> key);
+  // Nothing: it holds what is no text, or a NUL.
+  static std::optional<Name> name(const X509_name_st* from);
 };
 
 // Leaves this thread without errors in OpenSSL's queue: what stays there is taken by a TLS

@@ -50,6 +50,9 @@ class SlowStore final : public store::Store {
     return std::optional<std::string>();
   }
   Result<void> scan(std::string_view, std::string_view, const Visit&) const override { return {}; }
+  Result<void> scan_back(std::string_view, std::string_view, const Visit&) const override {
+    return {};
+  }
   [[nodiscard]] bool accepting() const override { return true; }
   Result<void> checkpoint(const std::string&) override {
     return Error{Code::unsupported, "not this one"};

@@ -33,6 +33,9 @@ class GatedStore final : public store::Store {
     return std::optional<std::string>();
   }
   Result<void> scan(std::string_view, std::string_view, const Visit&) const override { return {}; }
+  Result<void> scan_back(std::string_view, std::string_view, const Visit&) const override {
+    return {};
+  }
   Result<void> checkpoint(const std::string&) override { return {}; }
 
   void allow(int more) {

@@ -119,6 +119,10 @@ class SlowStore final : public store::Store {
     if (on_scan) std::exchange(const_cast<SlowStore*>(this)->on_scan, nullptr)();
     return below_.scan(begin, end, visit);
   }
+  Result<void> scan_back(std::string_view begin, std::string_view end,
+                         const Visit& visit) const override {
+    return below_.scan_back(begin, end, visit);
+  }
   Result<void> checkpoint(const std::string& folder) override { return below_.checkpoint(folder); }
 
  private:

@@ -51,6 +51,12 @@ Result<void> LossyStore::scan(std::string_view begin, std::string_view end,
   return {};
 }
 
+Result<void> LossyStore::scan_back(std::string_view begin, std::string_view end,
+                                   const Visit& visit) const {
+  state_.with([&](State& state) { store::scan_back(state.values, begin, end, visit); });
+  return {};
+}
+
 Result<void> LossyStore::checkpoint(const std::string&) {
   return Error{Code::unsupported, "a store in memory cannot be copied to a folder"};
 }

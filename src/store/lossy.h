@@ -25,6 +25,8 @@ class LossyStore final : public Store {
   Result<std::optional<std::string>> get(std::string_view key) const override;
   Result<void> scan(std::string_view begin, std::string_view end,
                     const Visit& visit) const override;
+  Result<void> scan_back(std::string_view begin, std::string_view end,
+                         const Visit& visit) const override;
   Result<void> checkpoint(const std::string& folder) override;  // unsupported
 
   // Returns how many batches were lost. A broken store works again: it was started anew.

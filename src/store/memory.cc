@@ -35,6 +35,11 @@ class MemoryStore final : public Store {
     state_.with([&](State& state) { store::scan(state.values, begin, end, visit); });
     return {};
   }
+  Result<void> scan_back(std::string_view begin, std::string_view end,
+                         const Visit& visit) const override {
+    state_.with([&](State& state) { store::scan_back(state.values, begin, end, visit); });
+    return {};
+  }
 
  private:
   struct State {

@@ -89,6 +89,10 @@ void set_memory(rocksdb::Options& options, std::size_t bytes) {
   table.block_cache = rocksdb::NewLRUCache(std::max(bytes - bytes / 4, 1 * MiB));
   table.cache_index_and_filter_blocks = true;  // within the budget, not beside it
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // In pieces: the filter of a table of small records is 3 MB whole, more than one of the cache's
+  // shards holds, and would be read from the file for every key that is looked for.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.format_version = 5;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
@@ -209,6 +213,22 @@ class RocksStore final : public Store {
     options.iterate_upper_bound = &bound;
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options));
     for (it->Seek(slice(begin)); it->Valid(); it->Next()) {
+      if (!visit(view(it->key()), view(it->value()))) return {};
+    }
+    if (!it->status().ok()) return unreadable(it->status());
+    return {};
+  }
+
+  Result<void> scan_back(std::string_view begin, std::string_view end,
+                         const Visit& visit) const override {
+    if (begin >= end) return {};
+    const rocksdb::Slice bound = slice(begin);
+    rocksdb::ReadOptions options;
+    options.iterate_lower_bound = &bound;
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options));
+    it->SeekForPrev(slice(end));
+    if (it->Valid() && view(it->key()) == end) it->Prev();
+    for (; it->Valid(); it->Prev()) {
       if (!visit(view(it->key()), view(it->value()))) return {};
     }
     if (!it->status().ok()) return unreadable(it->status());

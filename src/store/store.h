@@ -74,6 +74,9 @@ class Store {
   using Visit = std::function<bool(std::string_view key, std::string_view value)>;
   virtual Result<void> scan(std::string_view begin, std::string_view end,
                             const Visit& visit) const = 0;
+  // The same from the last key to the first.
+  virtual Result<void> scan_back(std::string_view begin, std::string_view end,
+                                 const Visit& visit) const = 0;
 
   // Writes a copy of all that is applied, as of one moment, into the new folder `folder`, from
   // which a store of the same kind can be opened; writers go on meanwhile. Blocks. Errors:

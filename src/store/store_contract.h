@@ -94,6 +94,31 @@ inline void check_scans(Store& store) {
   CHECK(store.get(std::string_view("b\0", 2))->value().empty());
 }
 
+inline void check_scans_back(Store& store) {
+  apply_puts(store, {Put{"d", "d"}, Put{"a", "a"}, Put{"c", "c"}, Put{"b", "b"},
+                     Put{std::string("b\0", 2), ""}});
+  std::size_t most = 99;
+  const auto scan = [&](std::string_view begin, std::string_view end) {
+    std::string keys;
+    CHECK(store
+              .scan_back(begin, end,
+                         [&](std::string_view key, std::string_view) {
+                           keys += key;
+                           return keys.size() < most;
+                         })
+              .ok());
+    return keys;
+  };
+  CHECK(scan("b", "d") == std::string("cb\0b", 4));
+  CHECK(scan("b", "b").empty());
+  CHECK(scan("d", "a").empty());
+  CHECK(scan("e", "z").empty());
+  CHECK(scan("", "a").empty());
+  CHECK(scan("c", "\xFF") == "dc");
+  most = 2;
+  CHECK(scan("a", "z") == "dc");
+}
+
 inline void check_ranges(Store& store) {
   apply_puts(store, {Put{"a", "1"}, Put{"b", "2"}, Put{"c", "3"}, Put{"\xFE", "4"}});
   apply_puts(store, {EraseRange{"c", "a"}, EraseRange{"b", "b"}});  // nothing
@@ -165,6 +190,7 @@ inline void check_model(Store& store) {
 inline void check_contract(const MakeStore& make) {
   SUBCASE("a batch is written whole, in order, or not at all") { check_batches(*make()); }
   SUBCASE("a scan is ordered, half open, and stops when told") { check_scans(*make()); }
+  SUBCASE("a scan back is the same from the end") { check_scans_back(*make()); }
   SUBCASE("ranges are half open, and empty where they end before they begin") {
     check_ranges(*make());
   }

@@ -40,4 +40,11 @@ void scan(const Values& values, std::string_view begin, std::string_view end,
   }
 }
 
+void scan_back(const Values& values, std::string_view begin, std::string_view end,
+               const Store::Visit& visit) {
+  auto it = values.lower_bound(end);
+  while (it != values.begin() && (--it)->first >= begin && visit(it->first, it->second)) {
+  }
+}
+
 }  // namespace gnomon::store

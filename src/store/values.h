@@ -20,5 +20,7 @@ void execute(Values& values, const std::vector<Operation>& operations);
 [[nodiscard]] std::optional<std::string> find(const Values& values, std::string_view key);
 void scan(const Values& values, std::string_view begin, std::string_view end,
           const Store::Visit& visit);
+void scan_back(const Values& values, std::string_view begin, std::string_view end,
+               const Store::Visit& visit);
 
 }  // namespace gnomon::store
