@@ -109,7 +109,7 @@ constexpr std::size_t password_salt_bytes_max = 64;
 constexpr std::size_t password_bytes_max = 65535;          // MQTT 5 §3.1.3.6: two-byte length
 constexpr std::size_t user_bytes_max = 65535;              // MQTT 5 §3.1.3.5: two-byte length
 constexpr std::size_t password_file_bytes_max = 64 * MiB;  // some 400,000 users; AWS: –
-constexpr int password_checks_max = 64;                    // waiting or running; AWS: –
+constexpr int password_checks_max = 32;                    // waiting or running; AWS: –
 constexpr std::size_t passwords_remembered_max = 10'000;   // that were right; AWS: –
 
 // ---- connections before it is known who they are; counted by shard
