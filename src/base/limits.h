@@ -77,7 +77,11 @@ constexpr std::chrono::seconds busy_time{1};        // since a turn was full; AW
 constexpr int shards_max = 32;                      // two owners each in one 64-bit mask
 constexpr std::size_t mail_block_bytes = 64 * KiB;  // messages for another shard, encoded
 constexpr int mail_credits = 64;                    // blocks that one shard may owe another
-constexpr int unauthenticated_max = 4096;           // connections without a CONNACK; AWS: –
+constexpr std::size_t interest_acks_remembered = 1024;  // of each other shard
+constexpr std::size_t route_topics_max = 8192;          // remembered; a power of two
+constexpr std::size_t route_targets_max = 1 << 20;      // of all of them
+constexpr std::size_t rates_remembered_max = 65'536;    // client ids, topics: compat = "aws"
+constexpr int unauthenticated_max = 4096;               // connections without a CONNACK; AWS: –
 
 // ---- the wall clock (wall_guard.h)
 // A step as NTP makes one at start, or a pause as of a machine that moves, is below; expiries worth
@@ -112,6 +116,14 @@ constexpr std::size_t password_file_bytes_max = 64 * MiB;  // some 400,000 users
 constexpr int password_checks_max = 32;                    // waiting or running; AWS: –
 constexpr std::size_t passwords_remembered_max = 10'000;   // that were right; AWS: –
 
+// ---- HTTP
+constexpr std::size_t http_head_bytes_max = 16 * KiB;   // trailers, too; AWS: –
+constexpr std::size_t http_body_bytes_max = 64 * KiB;   // unless who answers takes more; AWS: –
+constexpr std::uint64_t http_progress_bytes = 4 * KiB;  // of a body, in http_idle; AWS: –
+constexpr std::size_t http_unanswered_bytes_max = 64 * KiB;  // behind an open request; AWS: –
+constexpr std::size_t http_unsent_bytes = 256 * KiB;      // beyond it no more are served; AWS: –
+constexpr std::size_t http_unsent_bytes_hard = 16 * MiB;  // of a streamed answer: cut off; AWS: –
+
 // ---- connections before it is known who they are; counted by shard
 constexpr int arrivals_max = 4096;                  // until MQTT or HTTP is spoken; AWS: –
 constexpr std::size_t http_connections_max = 4096;  // AWS: –
@@ -125,6 +137,7 @@ constexpr std::chrono::seconds linger_time{3};           // AWS: –
 constexpr std::size_t linger_input_bytes_max = 1 * MiB;  // from each, thrown away; AWS: –
 
 // ---- below MQTT
+constexpr std::size_t tls_turn_bytes = 256 * KiB;    // encrypted of a connection; AWS: –
 constexpr int handshakes_per_turn = 16;              // steps, up to two signatures each; AWS: –
 constexpr std::size_t pong_output_bytes = 64 * KiB;  // unsent; beyond it a pong waits; AWS: –
 constexpr std::size_t proxy_v1_bytes_max = 107;      // as the PROXY protocol has it
@@ -132,12 +145,17 @@ constexpr std::size_t proxy_v2_bytes_max = 536;      // as it recommends
 constexpr std::size_t https_listeners_max = 16;      // AWS: –
 
 // ---- the admin listener, and settings
-constexpr std::size_t admin_page_max = 1000;         // entries
-constexpr int retained_reads_max = 4;                // pages of retained messages at a time
-constexpr std::size_t traces_max = 16;               // of clients, at a time
-constexpr std::chrono::seconds trace_forgotten{15};  // since somebody asked for its packets
-constexpr std::chrono::seconds loop_stalled{2};      // without a turn: not ready
-constexpr std::size_t settings_bytes_max = 1 * MiB;  // of the file
+constexpr std::size_t admin_page_max = 1000;           // entries
+constexpr int retained_reads_max = 4;                  // pages of retained messages at a time
+constexpr std::size_t admin_subscriptions_max = 1000;  // of one client that are told
+constexpr std::uint32_t admin_places_max = 8192;       // connections looked at for a page
+constexpr std::size_t admin_payload_bytes = 256;       // of a retained message that is shown
+constexpr std::size_t trace_packets_max = 1000;        // that nobody has fetched
+constexpr std::size_t trace_text_bytes_max = 200;      // of a topic or payload
+constexpr std::size_t traces_max = 16;                 // of clients, at a time
+constexpr std::chrono::seconds trace_forgotten{15};    // since somebody asked for its packets
+constexpr std::chrono::seconds loop_stalled{2};        // without a turn: not ready
+constexpr std::size_t settings_bytes_max = 1 * MiB;    // of the file
 
 // ---- documents
 constexpr std::size_t json_bytes_max = 1 * MiB;  // of one text, unless said otherwise; AWS: –

@@ -69,11 +69,8 @@ struct SubscriptionPage {
 // What the home of a client id knows.
 struct ClientRecord {
   std::optional<ClientView> session;            // persistent
-  std::vector<SubscriptionView> subscriptions;  // of it, at most record_subscriptions_max
+  std::vector<SubscriptionView> subscriptions;  // of it, at most limits::admin_subscriptions_max
   std::optional<ConnectionRef> holder;          // its connection
 };
-constexpr std::size_t record_subscriptions_max = 1000;
-// Places that are looked at for one page.
-constexpr std::uint32_t page_places_max = 8192;
 
 }  // namespace gnomon::broker

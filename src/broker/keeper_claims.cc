@@ -27,10 +27,9 @@ SlotId slot_of_client(const std::string& client_id) {
 
 // How often one client id may connect. What is remembered is bounded: who is forgotten may at once.
 bool Keeper::claim_rate_allows(const std::string& client_id) {
-  constexpr std::size_t remembered = 65'536;
   const int rate = profile_.rates.connects_per_client;
   if (rate == 0) return true;
-  if (claim_rates_.size() >= remembered) claim_rates_.clear();
+  if (claim_rates_.size() >= limits::rates_remembered_max) claim_rates_.clear();
   return claim_rates_[client_id].take(host_.now(), rate);
 }
 

@@ -16,7 +16,7 @@ Route& Routes::find(std::string_view topic) {
     Route& route = routes_[table_[at] - 1];
     if (route.topic == topic) return route;
   }
-  if (used_ == topics_max || targets_ > targets_max) {
+  if (used_ == limits::route_topics_max || targets_ > limits::route_targets_max) {
     clear();
     at = hash & (table_size - 1);
   }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "topic/index.h"
 #include "topic/interest.h"
 
@@ -103,9 +104,8 @@ class Routes {
   }
 
  private:
-  static constexpr std::size_t topics_max = 8192;
-  static constexpr std::size_t targets_max = 1 << 20;
-  static constexpr std::size_t table_size = 2 * topics_max;  // a power of two, half full at most
+  // A power of two, half full at most.
+  static constexpr std::size_t table_size = 2 * limits::route_topics_max;
 
   void clear();
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/limits.h"
 #include "broker/shard.h"
 
 namespace gnomon::broker {
@@ -14,7 +15,7 @@ template <class Page, class Full, class Look>
 void walk(Page& page, std::size_t places, const Full& full, const Look& look) {
   std::uint32_t looked = 0;
   while (page.at.index < places) {
-    if (full() || ++looked > page_places_max) return;
+    if (full() || ++looked > limits::admin_places_max) return;
     if (!look(page.at.index)) return;
     ++page.at.index;
     page.at.inner = 0;
@@ -150,7 +151,7 @@ ClientRecord Keeper::record_of(const std::string& client_id) const {
     const Session& session = *sessions_[found->second];
     record.session = view(session);
     SubscriptionPage page;
-    page.limit = record_subscriptions_max;
+    page.limit = limits::admin_subscriptions_max;
     list(session, page);
     record.subscriptions = std::move(page.subscriptions);
   }

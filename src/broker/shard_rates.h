@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/limits.h"
 #include "broker/profile.h"
 #include "broker/rate.h"
 
@@ -31,9 +32,8 @@ class ShardRates {
   }
   // What is remembered is bounded: a topic that is forgotten may at once.
   bool may_retain(Instant now, std::string_view topic) {
-    constexpr std::size_t remembered = 65'536;
     if (rates_.retained_per_topic == 0) return true;
-    if (topics_.size() >= remembered) topics_.clear();
+    if (topics_.size() >= limits::rates_remembered_max) topics_.clear();
     return topics_[std::string(topic)].take(now, rates_.retained_per_topic);
   }
 

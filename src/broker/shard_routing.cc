@@ -3,6 +3,7 @@
 #include <bit>
 #include <utility>
 
+#include "base/limits.h"
 #include "broker/shard.h"
 #include "topic/topic.h"
 
@@ -247,11 +248,10 @@ void Shard::send_interest_acks() {
 }
 
 void Shard::handle_interest_ack(ShardId from, const InterestAck& ack) {
-  constexpr std::size_t remembered = 1024;
   Peer& peer = peers_[from];
   peer.interest_acked = ack.sequence;
   peer.live_from.emplace_back(ack.sequence, ack.next_message);
-  if (peer.live_from.size() > remembered) peer.live_from.pop_front();
+  if (peer.live_from.size() > limits::interest_acks_remembered) peer.live_from.pop_front();
   release_waiting();
 }
 

@@ -5,15 +5,15 @@
 #include <iterator>
 #include <utility>
 
+#include "base/limits.h"
+
 namespace gnomon::broker {
 
 namespace {
 
-constexpr std::size_t name_bytes_max = 200;
-
 std::string name(std::string_view text) {
-  if (text.size() <= name_bytes_max) return std::string(text);
-  return std::string(text.substr(0, name_bytes_max)) + "…";
+  if (text.size() <= limits::trace_text_bytes_max) return std::string(text);
+  return std::string(text.substr(0, limits::trace_text_bytes_max)) + "…";
 }
 
 std::string_view type_name(unsigned type) {
@@ -104,7 +104,7 @@ std::string describe(mqtt::Event event, const mqtt::Incoming& incoming) {
     case Event::subscribe: {
       std::string text = "SUBSCRIBE " + std::to_string(incoming.subscribe.packet_id);
       for (const auto& entry : incoming.subscribe.entries) {
-        if (text.size() > 2 * name_bytes_max) return text + " …";
+        if (text.size() > 2 * limits::trace_text_bytes_max) return text + " …";
         text += ' ' + name(entry.filter) + " (QoS " + std::to_string(entry.qos) + ')';
       }
       return text;
@@ -112,7 +112,7 @@ std::string describe(mqtt::Event event, const mqtt::Incoming& incoming) {
     case Event::unsubscribe: {
       std::string text = "UNSUBSCRIBE " + std::to_string(incoming.unsubscribe.packet_id);
       for (const auto& filter : incoming.unsubscribe.filters) {
-        if (text.size() > 2 * name_bytes_max) return text + " …";
+        if (text.size() > 2 * limits::trace_text_bytes_max) return text + " …";
         text += ' ' + name(filter);
       }
       return text;
@@ -176,7 +176,7 @@ std::string describe(ByteView bytes, mqtt::Version version, std::size_t& size) {
 }
 
 void Trace::add(WallTime at, bool received, std::string what) {
-  if (packets_.size() >= packets_max) {
+  if (packets_.size() >= limits::trace_packets_max) {
     packets_.pop_front();
     ++dropped_;
   }

@@ -24,12 +24,10 @@ struct TracedPacket {
   std::string what;
 };
 
-// Trace: what was noted and not taken yet, the oldest dropped beyond packets_max.
+// Trace: what was noted and not taken yet, the oldest dropped beyond limits::trace_packets_max.
 // Owner: the shards' traces, and the connections that are watched; one shard each.
 class Trace {
  public:
-  static constexpr std::size_t packets_max = 1000;
-
   void add(WallTime at, bool received, std::string what);
   // What was noted since the last time; adds how many were dropped.
   std::vector<TracedPacket> take(std::uint64_t& dropped);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "base/limits.h"
+
 namespace gnomon::broker {
 namespace {
 
@@ -29,11 +31,12 @@ TEST_CASE("packets to a client, as lines") {
 
 TEST_CASE("a trace keeps the newest, and counts the others") {
   Trace trace;
-  for (std::size_t i = 0; i < Trace::packets_max + 5; ++i) trace.add({1}, true, std::to_string(i));
+  for (std::size_t i = 0; i < limits::trace_packets_max + 5; ++i)
+    trace.add({1}, true, std::to_string(i));
   std::uint64_t dropped = 0;
   auto taken = trace.take(dropped);
   CHECK(dropped == 5);
-  REQUIRE(taken.size() == Trace::packets_max);
+  REQUIRE(taken.size() == limits::trace_packets_max);
   CHECK(taken.front().what == "5");
   taken = trace.take(dropped);
   CHECK(taken.empty());

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "net/http_message.h"
 #include "runtime/loop.h"
 
@@ -24,9 +25,10 @@ class HttpServer {
  public:
   struct Settings {
     std::size_t connections_max = 256;
-    std::size_t body_bytes_max = 64 * KiB;  // of a request that a Handler answers
-    std::chrono::seconds idle{30};  // for a head, between requests, for 4 KiB more of a body, and
-                                    // for a client to take anything of its answer
+    std::size_t body_bytes_max =
+        limits::http_body_bytes_max;  // of a request that a Handler answers
+    std::chrono::seconds idle{30};    // for a head, between requests, for 4 KiB more of a body, and
+                                      // for a client to take anything of its answer
   };
   // The answer to one request, now or later, on the loop's thread; may be copied to and dropped on
   // any thread. It is given to nobody if the request was answered before or its connection is gone.

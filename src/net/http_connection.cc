@@ -4,13 +4,10 @@
 #include <charconv>
 #include <utility>
 
+#include "base/limits.h"
+
 namespace gnomon::net {
 namespace {
-
-constexpr std::size_t unanswered_bytes_max = 64 * KiB;  // pipelined behind an open request
-constexpr std::size_t unsent_bytes_max = 256 * KiB;     // beyond it no further request is served
-constexpr std::size_t unsent_bytes_hard = 16 * MiB;     // beyond it a streamed answer is cut off
-constexpr std::uint64_t body_progress = 4 * KiB;        // in one idle time
 
 // A line must not end where the text says so: it may come from a user.
 void append_clean(std::string& head, std::string_view text) {
@@ -59,7 +56,8 @@ void HttpConnection::on_timer() {
     if (output_ - stream_->pending() > sent_mark_) return arm();
     return time_out();
   }
-  if (!open_ || (reads_body() && body_bytes_ - body_mark_ < body_progress)) return time_out();
+  if (!open_ || (reads_body() && body_bytes_ - body_mark_ < limits::http_progress_bytes))
+    return time_out();
   arm();
 }
 
@@ -68,7 +66,7 @@ void HttpConnection::time_out() {
   remove(Told::yes);
 }
 
-bool HttpConnection::behind() const { return stream_->pending() > unsent_bytes_max; }
+bool HttpConnection::behind() const { return stream_->pending() > limits::http_unsent_bytes; }
 
 // ---- input
 
@@ -106,7 +104,7 @@ void HttpConnection::serve() {
   serving_ = false;
   if (stream_ == nullptr) return;
   if (in_.empty()) in_.release();
-  if (in_.size() > unanswered_bytes_max) {
+  if (in_.size() > limits::http_unanswered_bytes_max) {
     stream_->pause();
   } else {
     stream_->resume();
@@ -313,7 +311,7 @@ void HttpConnection::write(ByteView bytes) {
   stream_->output().append(bytes);
   if (framing_ == Framing::chunks) stream_->output().append("\r\n");
   note_output(before);
-  if (stream_->pending() <= unsent_bytes_hard) return;
+  if (stream_->pending() <= limits::http_unsent_bytes_hard) return;
   ++server_.stats.slow_reader;
   remove(Told::yes);
 }

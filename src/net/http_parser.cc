@@ -6,6 +6,8 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/status.hpp>
 
+#include "base/limits.h"
+
 namespace gnomon::net {
 
 namespace http = boost::beast::http;
@@ -22,7 +24,7 @@ std::string_view view(Text text) { return {text.data(), text.size()}; }
 class Parser final : public http::basic_parser<true> {
  public:
   Parser() {
-    header_limit(http_head_bytes_max);
+    header_limit(limits::http_head_bytes_max);
     body_limit(boost::none);  // the connection counts
     eager(false);             // one event at a time
   }
@@ -42,7 +44,7 @@ class Parser final : public http::basic_parser<true> {
   void on_field_impl(http::field, Text name, Text value, ErrorCode& error) override {
     if (is_header_done()) return;
     head_bytes_ += name.size() + value.size();
-    if (head_bytes_ > http_head_bytes_max) error = http::error::header_limit;
+    if (head_bytes_ > limits::http_head_bytes_max) error = http::error::header_limit;
     request->headers.push_back({std::string(view(name)), std::string(view(value))});
   }
   void on_header_impl(ErrorCode&) override {}
@@ -97,7 +99,7 @@ HttpParser::Event HttpParser::next(ByteView& in, Request& request) {
     const std::size_t taken = parser.put(boost::asio::const_buffer(in.data(), in.size()), error);
     in = in.subspan(taken);
     if (error == http::error::need_more) {
-      if (in.size() <= http_head_bytes_max) return Event::none;
+      if (in.size() <= limits::http_head_bytes_max) return Event::none;
       error = http::error::header_limit;
     }
     if (error == http::error::header_limit) return refuse(431, "the head is too long");

@@ -12,8 +12,6 @@
 
 namespace gnomon::net {
 
-constexpr std::size_t http_head_bytes_max = 16 * KiB;  // also of a chunk's extensions and trailers
-
 // HttpParser: reads the requests of one connection, one after the other.
 //   head, body…, end, then begin() for the next one; or refused, which is final.
 class HttpParser {

@@ -15,7 +15,6 @@ namespace {
 
 // What may wait, encrypted, in the stream below. The rest waits in the clear, where it can be
 // counted.
-constexpr std::size_t below_bytes_max = 256 * KiB;
 
 }  // namespace
 
@@ -230,7 +229,7 @@ void TlsStream::write_output() {
     take_input();
     if (!below_) return;
   }
-  encrypt(below_bytes_max);
+  encrypt(limits::tls_turn_bytes);
   write_through(*below_);
   if (!below_) return;
   if (!output_.empty() && below_->pending() == 0) {
@@ -247,7 +246,7 @@ void TlsStream::write_output() {
 void TlsStream::encrypt(std::size_t below_max) {
   while (!output_.empty() && below_->pending() < below_max) {
     std::size_t written = 0;
-    const std::size_t most = std::min(output_.size(), std::min(below_max, below_bytes_max));
+    const std::size_t most = std::min(output_.size(), std::min(below_max, limits::tls_turn_bytes));
     ERR_clear_error();
     if (SSL_write_ex(ssl_.get(), output_.data(), most, &written) != 1) {
       ERR_clear_error();

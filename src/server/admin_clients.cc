@@ -239,7 +239,7 @@ void Admin::describe(const std::string& id, const broker::ClientRecord& record,
   const broker::ConnectionRef holder = *record.holder;
   view_.loops[holder.shard]->post([this, holder, seen, tell] {
     seen->connection = view_.shards[holder.shard]->view(holder);
-    seen->own.limit = broker::record_subscriptions_max;
+    seen->own.limit = limits::admin_subscriptions_max;
     view_.shards[holder.shard]->list(holder, seen->own);
     view_.control.post(tell);
   });

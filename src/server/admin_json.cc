@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json_text.h"
+#include "base/limits.h"
 
 namespace gnomon::server {
 
@@ -102,7 +103,7 @@ std::string to_json(const message::Message& retained) {
   object.number("received_ms", retained.received.ms);
   if (retained.expires.ms != 0) object.number("expires_ms", retained.expires.ms);
   if (!retained.origin.client_id.empty()) object.text("publisher", retained.origin.client_id);
-  object.text("payload", as_text(retained.payload).substr(0, payload_shown_max));
+  object.text("payload", as_text(retained.payload).substr(0, limits::admin_payload_bytes));
   return object.end();
 }
 

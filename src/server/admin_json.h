@@ -17,6 +17,5 @@ namespace gnomon::server {
 [[nodiscard]] std::string to_json(const broker::SubscriptionView& subscription, bool with_client);
 // Of the payload the beginning: what is no UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string to_json(const message::Message& retained);
-constexpr std::size_t payload_shown_max = 256;  // bytes
 
 }  // namespace gnomon::server
