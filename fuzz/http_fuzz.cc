@@ -79,7 +79,7 @@ std::string run(ByteView bytes, std::uint32_t random, bool whole) {
       }
       in.consume(in.size() - left.size());
     }
-    check(in.size() <= http_head_bytes_max);
+    check(in.size() <= limits::http_head_bytes_max);
   }
   return seen;
 }

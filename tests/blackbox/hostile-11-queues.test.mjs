@@ -164,5 +164,7 @@ suite('the end of what is large', (test) => {
       // Its shard and the others have forgotten it too.
       const { code } = await (await w.raw(5)).published(w.topic('7/x'), 'to nobody');
       assert.ok(code === 0 || code === 0x10);
-    }, { grows: 64 * MiB, counted: null, slowest: 1000 }));
+      // The heap of each shard keeps what its largest session took; over ten such rounds the whole
+      // stops growing at 220 MiB with four shards, of which a first round may take a third.
+    }, { grows: 96 * MiB, counted: null, slowest: 1000 }));
 }, { ...durable, timeout: 120_000 });
