@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "base/limits.h"
 #include "net/http_parser.h"
 #include "net/websocket_handshake.h"
 
@@ -79,7 +80,7 @@ std::string run(ByteView bytes, std::uint32_t random, bool whole) {
       }
       in.consume(in.size() - left.size());
     }
-    check(in.size() <= limits::http_head_bytes_max);
+    check(in.size() <= gnomon::limits::http_head_bytes_max);
   }
   return seen;
 }
