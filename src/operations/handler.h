@@ -1,0 +1,60 @@
+// Handlers: what an operation does, between the input that the front door has bound, validated and
+// authorised, and the output that it renders. No logic of its own: each calls the module that
+// knows.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "api/error.h"
+#include "api/tables.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "iam/caller.h"
+#include "json/json.h"
+#include "registry/registry.h"
+#include "store/store.h"
+
+namespace gnomon::iam {
+struct Iam;
+}
+namespace gnomon::provisioning {
+struct Provisioning;
+}
+
+namespace gnomon::operations {
+
+// What handlers work with. Borrowed; all of it may be used by any thread.
+struct World {
+  registry::Registry& registry;
+  iam::Iam& iam;
+  provisioning::Provisioning& provisioning;
+  std::string endpoint;  // "localhost": what DescribeEndpoint tells
+};
+
+// One call. Borrowed.
+struct Context {
+  World& world;
+  const api::Operation& operation;
+  const iam::Caller& caller;
+  WallTime now;
+};
+
+struct Answer {
+  json::Value output;            // an object with members of the modelled output (api/render.h)
+  store::Sequence sequence = 0;  // durable first, then the answer and the effects leave; 0: nothing
+  registry::Effects effects{};
+};
+using Outcome = Result<Answer, api::ApiError>;
+
+// `input`: an object with the modelled members that are there (api::bind()). On the pool: it may
+// read the store and make keys; it does not wait for a sync. Throws: bugs only.
+using Handler = Outcome (*)(Context& context, const json::Value& input);
+
+// Null: nobody has built it; it is answered 501. A row (api/rows) without a handler is one that is
+// to come.
+[[nodiscard]] Handler handler_of(const api::Operation& operation);
+
+}  // namespace gnomon::operations

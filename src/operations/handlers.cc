@@ -1,0 +1,47 @@
+#include "operations/handlers.h"
+
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+
+namespace gnomon::operations {
+
+namespace {
+
+struct Group {
+  std::string_view service;
+  Entries (*entries)();
+};
+
+constexpr Group groups[] = {
+    {"iot", iot_things},
+};
+
+using Map = std::unordered_map<const api::Operation*, Handler>;
+
+// Throws std::logic_error for a handler of nothing, and for two of one operation.
+Map make_map() {
+  Map map;
+  for (const Group& group : groups) {
+    const api::Service* service = api::service_named(group.service);
+    if (service == nullptr) throw std::logic_error("no service " + std::string(group.service));
+    for (const Entry& entry : group.entries()) {
+      const api::Operation* operation = api::operation_named(*service, entry.operation);
+      if (operation == nullptr || operation->row == nullptr ||
+          !map.emplace(operation, entry.handler).second) {
+        throw std::logic_error("no row, or two handlers: " + std::string(entry.operation));
+      }
+    }
+  }
+  return map;
+}
+
+}  // namespace
+
+Handler handler_of(const api::Operation& operation) {
+  static const Map map = make_map();
+  const auto at = map.find(&operation);
+  return at == map.end() ? nullptr : at->second;
+}
+
+}  // namespace gnomon::operations

@@ -1,0 +1,8 @@
+// CreateThing, DescribeThing, UpdateThing, DeleteThing, ListThings.
+#include "operations/handlers.h"
+
+namespace gnomon::operations {
+
+Entries iot_things() { return {}; }
+
+}  // namespace gnomon::operations
