@@ -42,16 +42,17 @@ struct Context {
   WallTime now;
 };
 
-struct Answer {
-  json::Value output;            // an object with members of the modelled output (api/render.h)
+// What comes of it beside the output.
+struct Done {
   store::Sequence sequence = 0;  // durable first, then the answer and the effects leave; 0: nothing
   registry::Effects effects{};
 };
-using Outcome = Result<Answer, api::ApiError>;
+using Outcome = Result<Done, api::ApiError>;
 
-// `input`: an object with the modelled members that are there (api::bind()). On the pool: it may
-// read the store and make keys; it does not wait for a sync. Throws: bugs only.
-using Handler = Outcome (*)(Context& context, const json::Value& input);
+// `input`: an object with the modelled members that are there (api::bind()); `output`: an empty
+// object, to be given members of the modelled output (api/render.h). On the pool: it may read the
+// store and make keys; it does not wait for a sync. Throws: bugs only.
+using Handler = Outcome (*)(Context& context, const json::Value& input, json::Value& output);
 
 // Null: nobody has built it; it is answered 501. A row (api/rows) without a handler is one that is
 // to come.
