@@ -80,7 +80,7 @@ std::string run(ByteView bytes, std::uint32_t random, bool whole) {
       }
       in.consume(in.size() - left.size());
     }
-    check(in.size() <= gnomon::limits::http_head_bytes_max);
+    check(in.size() <= limits::http_head_bytes_max);
   }
   return seen;
 }
