@@ -24,6 +24,7 @@ Outcome detach(Context& context, const json::Value& input, json::Value&) {
       context.world.registry, text_copy(input, "policyName"), text_copy(input, target)));
 }
 
+// By their names; ascendingOrder, which ListPrincipalPolicies has, means nothing for that.
 template <const char* target>
 Outcome list_policies(Context& context, const json::Value& input, json::Value& output) {
   return answer_page(
