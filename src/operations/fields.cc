@@ -1,5 +1,7 @@
 #include "operations/fields.h"
 
+#include <utility>
+
 #include <boost/json.hpp>
 
 namespace gnomon::operations {
@@ -20,6 +22,16 @@ std::string_view text(const json::Value& input, std::string_view path) {
   return at == nullptr ? std::string_view() : std::string_view(at->as_string());
 }
 
+std::string text_copy(const json::Value& input, std::string_view path) {
+  return std::string(text(input, path));
+}
+
+std::optional<std::string> maybe_text(const json::Value& input, std::string_view path) {
+  const json::Value* at = member(input, path);
+  if (at == nullptr) return std::nullopt;
+  return std::string(at->as_string());
+}
+
 std::optional<std::int64_t> number(const json::Value& input, std::string_view path) {
   const json::Value* at = member(input, path);
   if (at == nullptr) return std::nullopt;
@@ -38,6 +50,36 @@ std::vector<std::string> texts(const json::Value& input, std::string_view path) 
   if (at == nullptr) return all;
   for (const json::Value& one : at->as_array()) all.emplace_back(one.as_string());
   return all;
+}
+
+std::map<std::string, std::string> text_map(const json::Value& input, std::string_view path) {
+  std::map<std::string, std::string> all;
+  const json::Value* at = member(input, path);
+  if (at == nullptr) return all;
+  for (const auto& [name, value] : at->as_object()) all.emplace(name, value.as_string());
+  return all;
+}
+
+json::Value text_value(std::string_view text) { return boost::json::string(text); }
+
+json::Value or_null(std::string_view text) {
+  if (text.empty()) return nullptr;
+  return text_value(text);
+}
+
+json::Value or_null(WallTime at) {
+  if (at.ms == 0) return nullptr;
+  return at.ms;
+}
+
+json::Value& begin_list(json::Value& output, std::string_view name) {
+  return output.as_object()[name] = boost::json::array();
+}
+
+void append(json::Value& list, json::Value item) { list.as_array().push_back(std::move(item)); }
+
+void set(json::Value& output, std::string_view name, json::Value value) {
+  output.as_object()[name] = std::move(value);
 }
 
 }  // namespace gnomon::operations

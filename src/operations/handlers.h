@@ -16,5 +16,15 @@ using Entries = std::span<const Entry>;
 
 // Each in the file of its name.
 Entries iot_things();
+Entries iot_thing_types();
+Entries iot_thing_groups();
+Entries iot_billing_groups();
+Entries iot_principals();
+Entries iot_certificates();
+Entries iot_authorities();
+Entries iot_policies();
+Entries iot_attachments();
+Entries iot_tags();
+Entries iot_account();
 
 }  // namespace gnomon::operations
