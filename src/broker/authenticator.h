@@ -46,7 +46,8 @@ struct Identity {
 };
 struct Refusal {
   mqtt::Reason reason = mqtt::Reason::not_authorized;
-  std::string why;  // for the log and, in MQTT 5, for the client: no secrets
+  std::string why;      // for the log and, in MQTT 5, for the client: no secrets
+  bool policy = false;  // it is known who it is, and may not connect
 };
 using Verdict = std::variant<Identity, Refusal>;
 

@@ -1,5 +1,6 @@
 // Test fixture: shards on the simulated network, and clients that speak through the client role of
-// the connection machine. For tests of this module only.
+// the connection machine. For tests of this module, and of what server
+// plugs in.
 #pragma once
 
 #include <functional>

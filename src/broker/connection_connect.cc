@@ -90,7 +90,9 @@ bool Connection::authenticate(const mqtt::Connect& connect) {
 
 bool Connection::authenticated(Verdict verdict) {
   if (const auto* refusal = std::get_if<Refusal>(&verdict)) {
-    return refuse_connect(refusal->reason, refusal->why.c_str(), Count::connect_refused_identity);
+    return refuse_connect(
+        refusal->reason, refusal->why.c_str(),
+        refusal->policy ? Count::connect_refused_policy : Count::connect_refused_identity);
   }
   auto& identity = std::get<Identity>(verdict);
   principal_ = std::move(identity.principal);

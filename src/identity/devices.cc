@@ -172,8 +172,8 @@ Devices::Status Devices::meet(const crypto::Certificate& certificate,
 Devices::Status Devices::register_left(const crypto::Certificate& certificate,
                                        std::span<const crypto::Certificate> own) {
   const std::string& id = certificate.id();
-  const auto verified = crypto::verify(
-      certificate, {{}, own, crypto::Purpose::tls_client, setup_.shown.now(), ""});
+  const auto verified =
+      crypto::verify(certificate, {{}, own, crypto::Purpose::tls_client, setup_.shown.now(), ""});
   if (!verified) return Denial{verified.error().message};
   const auto done =
       registry::register_issued(setup_.registry, certificate, CertificateStatus::active);

@@ -25,8 +25,8 @@ namespace gnomon::identity {
 // A connection that asks to be let in.
 struct Arrival {
   std::string client_id;
-  std::string address;      // "192.0.2.1": aws:SourceIp
-  std::string host;         // that TLS was begun for: iot:DomainName; empty: none was named
+  std::string address{};    // "192.0.2.1": aws:SourceIp
+  std::string host{};       // that TLS was begun for: iot:DomainName; empty: none was named
   bool persistent = false;  // iot:ConnectAttributes: PersistentConnect
   bool last_will = false;   // the same: LastWill
 };
@@ -76,7 +76,8 @@ class Devices {
   explicit Devices(Setup setup) : setup_(std::move(setup)) {}
 
   // A certificate is let in if it is registered, ACTIVE and within its dates. One that nobody knows
-  //   - and that is left in the folder, signed by one of `own`, is registered ACTIVE with the policy
+  //   - and that is left in the folder, signed by one of `own`, is registered ACTIVE with the
+  //   policy
   //     gnomon-devices;
   //   - and that an ACTIVE CA with auto-registration has signed becomes PENDING_ACTIVATION. It is
   //     denied, and so it is as long as that is its status; $aws/events/certificates/registered/CA

@@ -32,9 +32,9 @@ Reply<Nothing> make_policies(Registry& registry) {
   const auto made = registry::was_made(registry, marker);
   if (!made) return made.error();
   if (*made) return Nothing{};
-  for (const auto& [name, target] : {std::pair(local_policy, "gnomon:local"),
-                                     std::pair(users_policy, "gnomon:users"),
-                                     std::pair(devices_policy, static_cast<const char*>(nullptr))}) {
+  for (const auto& [name, target] :
+       {std::pair(local_policy, "gnomon:local"), std::pair(users_policy, "gnomon:users"),
+        std::pair(devices_policy, static_cast<const char*>(nullptr))}) {
     if (auto done = make(registry, name, target); !done) return done;
   }
   const auto noted = registry::note_made(registry, marker);

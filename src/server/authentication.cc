@@ -20,13 +20,13 @@ constexpr std::string_view user_prefix = "user/";
 
 identity::Arrival arrival_of(const broker::Credentials& credentials) {
   return {std::string(credentials.client_id), credentials.peer.address(),
-          credentials.security != nullptr ? credentials.security->host : "",
-          credentials.persistent, credentials.last_will};
+          credentials.security != nullptr ? credentials.security->host : "", credentials.persistent,
+          credentials.last_will};
 }
 
 Refusal refuse(identity::Denial denial) {
   return {denial.trouble ? Reason::server_unavailable : Reason::not_authorized,
-          std::move(denial.why)};
+          std::move(denial.why), denial.policy};
 }
 
 }  // namespace
@@ -89,14 +89,14 @@ std::optional<Verdict> Authentication::by_certificate(const broker::Credentials&
 
 std::optional<Verdict> Authentication::admit(Who who, Later later) {
   if (const auto remembered = recall(who)) return connect(who, *remembered);
-  setup_.lookups.run([this, who = std::move(who), later = std::move(later)] {
-    later(look_up(who));
-  });
+  setup_.lookups.run(
+      [this, who = std::move(who), later = std::move(later)] { later(look_up(who)); });
   return std::nullopt;
 }
 
 Verdict Authentication::look_up(const Who& who) {
-  const std::uint64_t forgotten = memory_.with([](const Memory& memory) { return memory.forgotten; });
+  const std::uint64_t forgotten =
+      memory_.with([](const Memory& memory) { return memory.forgotten; });
   identity::Outcome outcome;
   if (who.certificate.empty()) {
     outcome = setup_.devices.admit(who.principal, who.arrival);

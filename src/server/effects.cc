@@ -48,8 +48,8 @@ void Effects::apply(registry::Effects effects) {
 
 void Effects::when_durable(store::Sequence sequence, registry::Effects effects,
                            std::function<void()> then) {
-  setup_.control.post([this, waiting = std::make_shared<Waiting>(Waiting{
-                                 sequence, std::move(effects), std::move(then)})] {
+  setup_.control.post([this, waiting = std::make_shared<Waiting>(
+                                 Waiting{sequence, std::move(effects), std::move(then)})] {
     waiting_.push_back(std::move(*waiting));
     look();
   });

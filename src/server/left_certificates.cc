@@ -23,6 +23,11 @@ std::string path_of(const std::string& folder, const std::string& id) {
 Result<void> leave_certificate(const std::string& folder, const crypto::Certificate& certificate) {
   const std::string in = folder_in(folder);
   if (::mkdir(in.c_str(), 0700) == 0) {
+    struct stat owner {};
+    if (::geteuid() == 0 && ::stat(folder.c_str(), &owner) == 0 &&
+        ::chown(in.c_str(), owner.st_uid, owner.st_gid) != 0) {
+      return store::io_error("give away the folder", in);
+    }
     if (auto synced = store::sync_path(folder); !synced) return synced;
   } else if (errno != EEXIST) {
     return store::io_error("make the folder", in);

@@ -10,7 +10,8 @@
 
 namespace gnomon::server {
 
-// Leaves one, durably, with mode 0600; a server may be running. Errors: unavailable.
+// Leaves one, durably, with mode 0600; a server may be running, under another user: the folder
+// `devices` belongs to whom the data folder belongs to. Errors: unavailable.
 Result<void> leave_certificate(const std::string& folder, const crypto::Certificate& certificate);
 [[nodiscard]] bool is_left(const std::string& folder, const std::string& id);
 // Removes it. Errors: unavailable. One that is not there is removed already.

@@ -16,8 +16,8 @@ namespace gnomon::server {
 // put together on the stack.
 class PolicyPermissions final : public broker::Permissions {
  public:
-  // `arn_prefix`: "arn:aws:iot:us-east-1:123456789012:", at most 100 bytes. `clock`: what others see
-  // on theirs, for aws:CurrentTime; it outlives this.
+  // `arn_prefix`: "arn:aws:iot:us-east-1:123456789012:", at most 100 bytes. `clock`: what others
+  // see on theirs, for aws:CurrentTime; it outlives this.
   PolicyPermissions(std::shared_ptr<const policy::PolicySet> policies,
                     std::shared_ptr<const std::string> arn_prefix, const WallClock& clock);
 

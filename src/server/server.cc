@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/json_text.h"
 #include "base/guarded.h"
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "broker/records.h"
@@ -76,8 +76,7 @@ class Drain final : public runtime::Timer {
 
 // Members stand in the order they are made; each uses those above it.
 struct Server::State {
-  State(const Config& given, Ports given_ports)
-      : config(given), ports(std::move(given_ports)) {}
+  State(const Config& given, Ports given_ports) : config(given), ports(std::move(given_ports)) {}
 
   Config config;
   Ports ports;
@@ -128,9 +127,9 @@ Result<void> Server::State::make_registry() {
   const bool whole = material->device_ca_key.has_value();
   if (!whole)
     log_warn("device_ca_key_missing", {{"then", "the registry can make no certificates"}});
-  device_authority.emplace(crypto::Authority{
-      material->device_ca,
-      whole ? *material->device_ca_key : crypto::PrivateKey::generate_ec_p256()});
+  device_authority.emplace(
+      crypto::Authority{material->device_ca,
+                        whole ? *material->device_ca_key : crypto::PrivateKey::generate_ec_p256()});
   registry.emplace(registry::Registry{ports.store, ports.shown, ports.random, *device_authority,
                                       config.account, config.region});
   if (auto made = identity::make_policies(*registry); !made)
@@ -154,9 +153,7 @@ identity::Offline Server::State::offline() {
               return !taken->with([&](const auto& all) { return all.contains(id); }) &&
                      is_left(folder, id);
             },
-            [taken](const std::string& id) {
-              taken->with([&](auto& all) { all.insert(id); });
-            }};
+            [taken](const std::string& id) { taken->with([&](auto& all) { all.insert(id); }); }};
   }
   return {[folder](const std::string& id) { return is_left(folder, id); },
           [folder, &pool = ports.pool](const std::string& id) {
