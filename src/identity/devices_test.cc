@@ -219,7 +219,8 @@ TEST_CASE("what a policy asks of a CONNECT, and the decision that explains it") 
   World world;
   const auto lamp = world.device(
       R"({"Effect":"Allow","Action":"iot:Connect",
-          "Resource":"arn:aws:iot:us-east-1:123456789012:client/${iot:Certificate.Subject.CommonName}",
+          "Resource":
+            "arn:aws:iot:us-east-1:123456789012:client/${iot:Certificate.Subject.CommonName}",
           "Condition":{"ForAllValues:StringEquals":{"iot:ConnectAttributes":["LastWill"]},
                        "IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}},
          {"Effect":"Allow","Action":"iot:Connect","Resource":"*",
@@ -251,7 +252,8 @@ TEST_CASE("a thing: its variables, and the policies of its groups if it is attac
       R"({"Effect":"Allow","Action":"iot:Connect","Resource":"*",
           "Condition":{"Bool":{"iot:Connection.Thing.IsAttached":"true"}}},
          {"Effect":"Allow","Action":"iot:Publish","Resource":
-          "arn:aws:iot:us-east-1:123456789012:topic/${iot:Connection.Thing.ThingName}/${iot:Connection.Thing.Attributes[room]}"})");
+          "arn:aws:iot:us-east-1:123456789012:topic/${iot:Connection.Thing.ThingName}/)"
+      R"(${iot:Connection.Thing.Attributes[room]}"})");
   registry::CreateThing thing;
   thing.thing_name = "lamp-1";
   thing.attribute_payload = registry::AttributePayload{{{"room", "hall"}}, false};

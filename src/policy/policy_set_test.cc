@@ -181,7 +181,8 @@ TEST_CASE("what allows everything is known to") {
       R"({"Effect":"Deny","Action":"iot:Publish","Resource":"arn:aws:iot:r:a:topic/x"})";
   CHECK(everything(all));
   CHECK(everything(
-      R"({"Effect":"Allow","Action":["iot:Connect","*"],"Resource":["arn:aws:iot:r:a:client/x","*"]})"));
+      R"({"Effect":"Allow","Action":["iot:Connect","*"],
+          "Resource":["arn:aws:iot:r:a:client/x","*"]})"));
   CHECK(everything(
       R"({"Effect":"Allow","Action":"iot:Connect","Resource":"arn:aws:iot:r:a:client/x"},)" + all));
   CHECK_FALSE(everything(all + ',' + deny));
