@@ -131,7 +131,9 @@ constexpr int arrivals_max = 4096;                  // until MQTT or HTTP is spo
 constexpr std::size_t http_connections_max = 4096;  // AWS: –
 constexpr std::chrono::seconds http_idle{30};       // see net::HttpServer::Settings; AWS: –
 constexpr std::size_t admissions_remembered_max = 20'000;  // by who, client id, address; AWS: –
+constexpr std::size_t admission_key_bytes_max = 512;       // longer ones are not; AWS: –
 constexpr std::size_t decisions_remembered_max = 1'000;  // refusals that can be explained; AWS: –
+constexpr std::size_t decision_text_bytes_max = 8 * KiB;  // of one; AWS: –
 
 // ---- connections that have ended, with output that their peer has not taken
 constexpr std::size_t linger_streams_max = 1024;         // of a shard; AWS: –

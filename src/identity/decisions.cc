@@ -8,6 +8,10 @@
 namespace gnomon::identity {
 
 void Decisions::note(Decision decision) {
+  for (std::string* text : {&decision.client_id, &decision.resource, &decision.explanation}) {
+    if (text->size() > limits::decision_text_bytes_max)
+      text->resize(limits::decision_text_bytes_max);
+  }
   last_.with([&](auto& last) {
     last.push_back(std::move(decision));
     if (last.size() > limits::decisions_remembered_max) last.pop_front();

@@ -19,7 +19,8 @@ struct Decision {
   std::string explanation;  // policy::to_text()
 };
 
-// Decisions: the last limits::decisions_remembered_max, in memory only. Threads: any.
+// Decisions: the last limits::decisions_remembered_max, in memory only, long texts
+// cut. Threads: any.
 class Decisions {
  public:
   void note(Decision decision);

@@ -75,6 +75,13 @@ std::optional<Verdict> Authentication::renew(const broker::Credentials& credenti
   const runtime::Security* security = credentials.security;
   if (security != nullptr && !security->certificate.empty())
     return by_certificate(credentials, std::move(later));
+  const GroundPtr ground = this->ground();
+  const Known& known = ground->known;
+  const bool there =
+      principal.starts_with(user_prefix)
+          ? known.users && known.users->contains(principal.substr(user_prefix.size()))
+          : known.local;
+  if (!there) return Refusal{Reason::not_authorized, "it is no identity any more"};
   return admit({std::string(principal), "", arrival_of(credentials)}, std::move(later));
 }
 
@@ -138,6 +145,7 @@ std::optional<Authentication::Remembered> Authentication::recall(const Who& who)
 void Authentication::remember(const Who& who, const Remembered& found, std::uint64_t forgotten) {
   memory_.with([&](Memory& memory) {
     if (memory.forgotten != forgotten) return;  // it may be from before
+    if (who.key().size() > limits::admission_key_bytes_max) return;
     if (memory.entries.size() >= limits::admissions_remembered_max) memory.entries.clear();
     memory.entries[found.admission.anywhere ? who.principal : who.key()] = found;
   });

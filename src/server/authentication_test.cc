@@ -306,6 +306,17 @@ TEST_CASE("passwords are checked on the pool, and remembered when they are right
   CHECK(said(world.ask("192.0.2.1", "", false, "anna", "right")) == "later");
 }
 
+TEST_CASE("who is asked about again is there as before, or nobody") {
+  World world;
+  world.use(true, users());
+  CHECK(said(world.ask({"192.0.2.1"}, "user/anna")) == "user/anna");  // with no password
+  CHECK(said(world.ask({"192.0.2.1"}, "user/bert")) == "not authorized");
+  CHECK(said(world.ask({"127.0.0.1"}, "local")) == "local");
+  world.use(false);
+  CHECK(said(world.ask({"192.0.2.1"}, "user/anna")) == "not authorized");
+  CHECK(said(world.ask({"127.0.0.1"}, "local")) == "not authorized");
+}
+
 TEST_CASE("only so many passwords wait at a time") {
   World world;
   world.use(false, users());
