@@ -9,7 +9,7 @@ namespace gnomon {
 template <class T>
 class Guarded {
  public:
-  Guarded() = default;
+  Guarded() : value_() {}
   explicit Guarded(T value) : value_(std::move(value)) {}
   // Calls `use(value)` under the lock and returns what it returns.
   template <class F>
@@ -20,7 +20,7 @@ class Guarded {
 
  private:
   std::mutex mutex_;
-  T value_{};
+  T value_;
 };
 
 }  // namespace gnomon

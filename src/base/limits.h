@@ -74,6 +74,8 @@ constexpr std::size_t read_bytes = 256 * KiB;  // the shard's one receive buffer
 constexpr std::size_t work_per_turn = 8'000;   // deliveries, before heavy publishers wait; AWS: –
 constexpr std::chrono::milliseconds lane_time{5};   // the same, for mail to another shard; AWS: –
 constexpr std::chrono::seconds busy_time{1};        // since a turn was full; AWS: –
+constexpr int rechecks_per_turn = 256;              // connections asked about again; AWS: –
+constexpr int rechecks_open_max = 1024;             // of these, not answered; AWS: –
 constexpr int shards_max = 32;                      // two owners each in one 64-bit mask
 constexpr std::size_t mail_block_bytes = 64 * KiB;  // messages for another shard, encoded
 constexpr int mail_credits = 64;                    // blocks that one shard may owe another
@@ -128,7 +130,10 @@ constexpr std::size_t http_unsent_bytes_hard = 16 * MiB;  // of a streamed answe
 constexpr int arrivals_max = 4096;                  // until MQTT or HTTP is spoken; AWS: –
 constexpr std::size_t http_connections_max = 4096;  // AWS: –
 constexpr std::chrono::seconds http_idle{30};       // see net::HttpServer::Settings; AWS: –
-constexpr std::size_t certificates_remembered_max = 100'000;  // whose signature was looked at
+constexpr std::size_t admissions_remembered_max = 20'000;  // by who, client id, address; AWS: –
+constexpr std::size_t admission_key_bytes_max = 512;       // longer ones are not; AWS: –
+constexpr std::size_t decisions_remembered_max = 1'000;  // refusals that can be explained; AWS: –
+constexpr std::size_t decision_text_bytes_max = 8 * KiB;  // of one; AWS: –
 
 // ---- connections that have ended, with output that their peer has not taken
 constexpr std::size_t linger_streams_max = 1024;         // of a shard; AWS: –
@@ -189,6 +194,7 @@ constexpr std::chrono::minutes type_deprecated_least{5};  // before it may be de
 constexpr std::size_t group_levels_max = 7;               // of a hierarchy; AWS: 7
 constexpr std::size_t group_children_max = 100;           // direct ones; AWS: 100
 constexpr std::size_t groups_of_thing_max = 10;           // AWS: 10
+constexpr std::size_t user_target_bytes_max = 256;        // of NAME in gnomon:user/NAME
 constexpr std::size_t policies_attached_max = 10;         // to one target; AWS: 10
 constexpr std::size_t policy_versions_max = 5;            // AWS: 5
 constexpr std::size_t authorities_of_subject_max = 10;    // CAs with one subject; AWS: 10

@@ -1,12 +1,14 @@
 // Who may connect, and what they may do: interfaces for what knows identities to plug in.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/bytes.h"
 #include "mqtt/types.h"
@@ -21,6 +23,8 @@ struct Credentials {
   std::string_view client_id;
   std::optional<std::string_view> username;
   std::optional<ByteView> password;
+  bool persistent = false;  // it asks for a session that outlives it, or for one that is there
+  bool last_will = false;
 };
 
 // Permissions: what an identity may do. Immutable: every shard reads it without a lock, and who may
@@ -42,9 +46,19 @@ struct Identity {
 };
 struct Refusal {
   mqtt::Reason reason = mqtt::Reason::not_authorized;
-  std::string why;  // for the log and, in MQTT 5, for the client: no secrets
+  std::string why;      // for the log and, in MQTT 5, for the client: no secrets
+  bool policy = false;  // it is known who it is, and may not connect
 };
 using Verdict = std::variant<Identity, Refusal>;
+
+// Whose permissions may be different now: see Shard::recheck().
+struct Principals {
+  std::vector<std::string> names;  // sorted
+  bool everyone = false;
+  [[nodiscard]] bool has(std::string_view principal) const {
+    return everyone || std::ranges::binary_search(names, principal);
+  }
+};
 
 // Authenticator: one for a server, asked by all shards at once.
 class Authenticator {
@@ -54,6 +68,11 @@ class Authenticator {
   // connect time-out the client is gone.
   using Later = std::function<void(Verdict)>;
   virtual std::optional<Verdict> authenticate(const Credentials& credentials, Later later) = 0;
+  // The same for a connection that was let in as `principal`, since what that rested on may be
+  // different now: it is somebody with these permissions, or must end. `credentials` has neither
+  // user name nor password: the password was right when it came.
+  virtual std::optional<Verdict> renew(const Credentials& credentials, std::string_view principal,
+                                       Later later) = 0;
 };
 
 }  // namespace gnomon::broker

@@ -1,5 +1,6 @@
 // Test fixture: shards on the simulated network, and clients that speak through the client role of
-// the connection machine. For tests of this module only.
+// the connection machine. For tests of this module, and of what server
+// plugs in.
 #pragma once
 
 #include <functional>
@@ -57,7 +58,13 @@ class TestAuthenticator final : public Authenticator {
   std::optional<Verdict> authenticate(const Credentials& credentials, Later later) override {
     return decide ? decide(credentials, std::move(later)) : Identity{"somebody", nullptr};
   }
+  std::optional<Verdict> renew(const Credentials& credentials, std::string_view principal,
+                               Later later) override {
+    return decide_again ? decide_again(credentials, principal, std::move(later))
+                        : authenticate(credentials, std::move(later));
+  }
   std::function<std::optional<Verdict>(const Credentials&, Later)> decide;
+  std::function<std::optional<Verdict>(const Credentials&, std::string_view, Later)> decide_again;
 };
 
 class Broker {

@@ -46,6 +46,13 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   // The authenticator has answered. False: the connection has ended.
   bool authenticated(Verdict verdict);
 
+  // Its identity is to be looked at again, soon. False: nobody has let it in yet, or that is to be
+  // done already.
+  bool note_renewal();
+  void renew();
+  // The answer to the question with this number. Later ones make it void.
+  void renewed(std::uint32_t number, Verdict verdict);
+
   // ---- from home
   void granted(Grant& grant);
   void denied(mqtt::Reason reason);
@@ -96,6 +103,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
 
   [[nodiscard]] const ConnectionRef& ref() const { return ref_; }
   Session& session() { return session_; }
+  [[nodiscard]] const std::string& principal() const { return principal_; }  // empty: not known yet
   [[nodiscard]] bool established() const { return state_ == State::established; }
   [[nodiscard]] bool waiting_for_output() const { return stream_ && stream_->pending() > 0; }
 
@@ -110,6 +118,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
     bool assigned_id = false;
     bool session_present = false;
     bool changed_keep_alive = false;
+    bool stale = false;  // what the verdict rests on has changed while it was awaited
   };
   // While there is pressure.
   struct Pressed {
@@ -265,6 +274,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   std::unique_ptr<PendingConnect> pending_;  // until CONNACK
   Generation generation_ = 0;
   ConnectionRef ref_;
+  std::uint32_t renewals_ = 0;  // asked for; the last one counts
   std::uint16_t keep_alive_seconds_ = 0;
   State state_ = State::connecting;
   bool parked_ = false;
@@ -272,6 +282,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   bool plain_ = true;       // receives packets as encoded for all: it allows no topic aliases
   bool left_will_ = false;
   bool doomed_ = false;
+  bool renewal_due_ = false;
   bool heavy_ = false;     // publishes more than its share while its shard is busy
   bool yielding_ = false;  // waits for its turn
   std::optional<std::uint32_t> last_expiry_;  // DISCONNECT named another one

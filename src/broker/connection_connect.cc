@@ -76,8 +76,10 @@ bool Connection::on_connect(const mqtt::Connect& connect) {
 // ---- who it is
 
 bool Connection::authenticate(const mqtt::Connect& connect) {
+  const bool persistent = !connect.clean_start || pending_->asked_expiry_seconds > 0;
   auto verdict = shard_.authenticator_.authenticate(
-      {stream_->peer(), stream_->security(), client_id_, connect.username, connect.password},
+      {stream_->peer(), stream_->security(), client_id_, connect.username, connect.password,
+       persistent, left_will_},
       [&mailbox = shard_.mailbox(), ref = ref_](Verdict given) {
         std::vector<Envelope> letter;
         letter.push_back({ref.shard, Authenticated{ref, std::move(given)}});
@@ -88,7 +90,9 @@ bool Connection::authenticate(const mqtt::Connect& connect) {
 
 bool Connection::authenticated(Verdict verdict) {
   if (const auto* refusal = std::get_if<Refusal>(&verdict)) {
-    return refuse_connect(refusal->reason, refusal->why.c_str(), Count::connect_refused_identity);
+    return refuse_connect(
+        refusal->reason, refusal->why.c_str(),
+        refusal->policy ? Count::connect_refused_policy : Count::connect_refused_identity);
   }
   auto& identity = std::get<Identity>(verdict);
   principal_ = std::move(identity.principal);
@@ -100,7 +104,61 @@ bool Connection::authenticated(Verdict verdict) {
   }
   const std::unique_ptr<Claim> claim = std::move(pending_->claim);
   shard_.send_home(client_id_, std::move(*claim));
-  return true;
+  if (pending_->stale) renew();
+  return state_ != State::ended;
+}
+
+// ---- who it is now
+
+bool Connection::note_renewal() {
+  if (state_ == State::connecting || state_ == State::ended || renewal_due_) return false;
+  if (pending_ && pending_->claim) {
+    pending_->stale = true;
+    return false;
+  }
+  return renewal_due_ = true;
+}
+
+void Connection::renew() {
+  renewal_due_ = false;
+  if (state_ == State::ended) return;
+  const std::uint32_t number = ++renewals_;
+  shard_.counters_.add(Count::rechecks);
+  const bool persistent = session_.kept || (pending_ && pending_->asked_expiry_seconds > 0);
+  auto verdict = shard_.authenticator_.renew(
+      {stream_->peer(), stream_->security(), client_id_, {}, {}, persistent, left_will_},
+      principal_, [&mailbox = shard_.mailbox(), ref = ref_, number](Verdict given) {
+        std::vector<Envelope> letter;
+        letter.push_back({ref.shard, Renewed{ref, number, std::move(given)}});
+        mailbox.push(letter);
+      });
+  if (!verdict) {
+    ++shard_.renewals_open_;
+  } else {
+    renewed(number, std::move(*verdict));
+  }
+}
+
+void Connection::renewed(std::uint32_t number, Verdict verdict) {
+  if (state_ == State::ended || number != renewals_) return;
+  if (auto* identity = std::get_if<Identity>(&verdict)) {
+    permissions_ = std::move(identity->permissions);
+    route_ = nullptr;  // it was allowed by the former ones
+    return;
+  }
+  const std::string& why = std::get<Refusal>(verdict).why;
+  if (shard_.log_limiter_.allow(shard_.loop_.now())) {
+    log_info("connection_revoked", {{"peer", stream_->peer().to_string()},
+                                    {"client", client_id_},
+                                    {"principal", principal_},
+                                    {"what", why}});
+  }
+  if (state_ == State::established) {
+    disconnect(Reason::not_authorized, why.c_str(), Count::disconnects_policy);
+  } else {  // the answer to its claim finds it ended, and gives the client id back
+    machine_.refuse(Reason::not_authorized, why.c_str(), shard_.answers_);
+    end(Count::connect_refused_policy, WillFate::drop);
+  }
 }
 
 Reason Connection::check_will(const mqtt::Will& will) const {

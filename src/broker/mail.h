@@ -117,6 +117,12 @@ struct Authenticated {
   ConnectionRef connection;
   Verdict verdict;
 };
+// Who it is now; `number` of the question.
+struct Renewed {
+  ConnectionRef connection;
+  std::uint32_t number = 0;
+  Verdict verdict;
+};
 
 // ---- who holds a client id (control; home = the slot of the client id)
 
@@ -325,10 +331,10 @@ struct Credit {
   std::unique_ptr<Block> block;
 };
 
-using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Authenticated, Claim,
-                          Grant, Deny, Evict, Release, Opened, Change, Acks, Receive, ReleaseId,
-                          Replayed, ShareJoin, ShareJoined, ShareLeave, Hand, HandTaken,
-                          ShareReturn, Page, RetainedRequest, RetainedPage, Credit>;
+using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Authenticated,
+                          Renewed, Claim, Grant, Deny, Evict, Release, Opened, Change, Acks,
+                          Receive, ReleaseId, Replayed, ShareJoin, ShareJoined, ShareLeave, Hand,
+                          HandTaken, ShareReturn, Page, RetainedRequest, RetainedPage, Credit>;
 
 struct Envelope {
   ShardId from = 0;

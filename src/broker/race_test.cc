@@ -91,6 +91,9 @@ class Everybody final : public Authenticator {
   std::optional<Verdict> authenticate(const Credentials&, Later) override {
     return Identity{"somebody", nullptr};
   }
+  std::optional<Verdict> renew(const Credentials&, std::string_view, Later) override {
+    return Identity{"somebody", nullptr};
+  }
 };
 
 // Shards with their own threads, and an acceptor.

@@ -98,6 +98,7 @@ bool Shard::on_turn() {
   for (const ConnectionRef& ref : std::exchange(unholding_, {})) {
     if (Connection* connection = find(ref)) connection->unhold();
   }
+  renew_connections();
   // Mail to oneself and what the keeper decides may cause more of both; each ends after a few.
   do {
     flush_acks(id_);
@@ -124,8 +125,9 @@ bool Shard::on_turn() {
 
 bool Shard::has_mail() const {
   return !mailbox_.empty() || mail_at_ < mail_.size() || !self_mail_.empty() || mail_out_ ||
-         !unholding_.empty() || (!yielding_.empty() && !lane_late_) || !late_releases_.empty() ||
-         acks_due_ || ((!ready_releases_.empty() || acks_ready_) && !behind_) || keeper_.has_news();
+         !unholding_.empty() || may_renew() || (!yielding_.empty() && !lane_late_) ||
+         !late_releases_.empty() || acks_due_ ||
+         ((!ready_releases_.empty() || acks_ready_) && !behind_) || keeper_.has_news();
 }
 
 void Shard::flush_outboxes() {
@@ -292,6 +294,11 @@ void Shard::handle(Envelope& envelope) {
           [&](Authenticated& authenticated) {
             with(authenticated.connection,
                  [&](Connection& c) { c.authenticated(std::move(authenticated.verdict)); });
+          },
+          [&](Renewed& renewed) {
+            --renewals_open_;
+            with(renewed.connection,
+                 [&](Connection& c) { c.renewed(renewed.number, std::move(renewed.verdict)); });
           },
           [&](Grant& grant) { with(grant.connection, [&](Connection& c) { c.granted(grant); }); },
           [&](Deny& deny) { with(deny.connection, [&](Connection& c) { c.denied(deny.reason); }); },

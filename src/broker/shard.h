@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "broker/authenticator.h"
@@ -91,6 +92,10 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void show(std::shared_ptr<const StatusTopics> topics) { status_ = std::move(topics); }
   // Filters under `$SYS` that somebody here wants. 0 on all shards: nobody takes what is published.
   [[nodiscard]] int status_filters() const { return status_filters_; }
+  // Asks the authenticator again about the connections of these principals, some in each turn: they
+  // go on with what they may do now, or are told 0x87 and end. One whose CONNECT is being decided
+  // is asked about once it is.
+  void recheck(const Principals& changed);
   // Tells every client that the server stops. drained() is true when their output is taken.
   void shut_down();
   [[nodiscard]] bool drained() const;
@@ -180,6 +185,11 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void report_lanes();
   void arm_expiry();
 
+  void renew_connections();
+  [[nodiscard]] bool may_renew() const {
+    return !renewing_.empty() && renewals_open_ < limits::rechecks_open_max;
+  }
+
   // ---- overload (shard_pressure.cc)
   void look_at_pressure();
   void enter(Pressure pressure);
@@ -258,6 +268,8 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   std::vector<std::uint32_t> free_places_;
   std::vector<std::unique_ptr<Connection>> retired_;
   std::vector<ConnectionRef> doomed_, parked_, unholding_;
+  std::deque<ConnectionRef> renewing_;  // the authenticator is to be asked about them again
+  int renewals_open_ = 0;               // it has not answered
   ShardRates rates_;
   int unauthenticated_ = 0;
   int established_ = 0;

@@ -176,6 +176,26 @@ bool Shard::kick(const ConnectionRef& ref) {
   return true;
 }
 
+// ---- whose permissions may be different now
+
+void Shard::recheck(const Principals& changed) {
+  for (const Place& place : places_) {
+    Connection* connection = place.connection.get();
+    if (connection == nullptr) continue;
+    // Nobody knows whose a CONNECT is that is being decided.
+    if (!connection->principal().empty() && !changed.has(connection->principal())) continue;
+    if (connection->note_renewal()) renewing_.push_back(connection->ref());
+  }
+}
+
+void Shard::renew_connections() {
+  for (int i = 0; i < limits::rechecks_per_turn && may_renew(); ++i) {
+    const ConnectionRef ref = renewing_.front();
+    renewing_.pop_front();
+    if (Connection* connection = find(ref)) connection->renew();
+  }
+}
+
 void Connection::kick() {
   disconnect(mqtt::Reason::administrative_action, "an administrator ended the connection",
              Count::disconnects_administrative);

@@ -12,6 +12,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "crypto/issue.h"
+#include "server/left_certificates.h"
 #include "server/material.h"
 #include "store/durable_file.h"
 
@@ -96,6 +97,8 @@ Result<void> make(const Wanted& wanted) {
                                     {path + ".cert.pem", certificate->to_pem(), 0644, false},
                                     {wanted.out + "/root-ca.pem", *root, 0644, true}};
   if (auto written = write_all(wanted, outputs); !written) return written;
+  // The server registers it when it connects first.
+  if (auto left = server::leave_certificate(wanted.data, *certificate); !left) return left;
   std::cout << "Certificate " << certificate->id() << "\n  for " << wanted.name << ", valid until "
             << to_string(certificate->not_after()).substr(0, 10) << '\n'
             << outputs[1].path << "  its certificate\n"

@@ -286,6 +286,8 @@ Result<Certificate> issue(const Issue& what, const PublicKey& key, const Authori
   const ErrorsGone gone;
   if (auto possible = check(what, key); !possible) return possible.error();
   const Certificate& by = authority.certificate;
+  if (authority.key.public_key().id() != by.public_key().id())
+    return Error{Code::invalid, "the authority's key is not there, so nothing can be signed"};
   if (what.until > by.not_after()) {
     return Error{Code::invalid, "a certificate cannot be valid until " + to_string(what.until) +
                                     ": its authority's ends at " + to_string(by.not_after())};

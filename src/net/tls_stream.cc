@@ -183,6 +183,10 @@ void TlsStream::established() {
   unsigned size = 0;
   SSL_get0_alpn_selected(ssl, &protocol, &size);
   if (size > 0) security.protocol.assign(reinterpret_cast<const char*>(protocol), size);
+  if (const char* host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+      host != nullptr && !is_client_) {
+    security.host = host;
+  }
   if (X509* certificate = SSL_get0_peer_certificate(ssl); certificate != nullptr && !is_client_) {
     const int bytes = i2d_X509(certificate, nullptr);
     if (bytes > 0) {

@@ -68,6 +68,26 @@ bool is_plain(std::string_view value) {
   return value.find_first_of("*$+?#") == std::string_view::npos;
 }
 
+bool PolicySet::allows_everything(std::string_view service) const {
+  const auto has = [](const Names& names, const auto& wanted) {
+    return !names.negated && std::ranges::any_of(names.patterns, wanted);
+  };
+  const auto any = [](const std::string& pattern) { return pattern == "*"; };
+  const auto any_action = [&](const std::string& pattern) {
+    return any(pattern) || (pattern.size() == service.size() + 2 && pattern.starts_with(service) &&
+                            pattern.ends_with(":*"));
+  };
+  bool allowed = false;
+  for (const Source& source : sources_) {
+    for (const Statement& statement : source.document->statements) {
+      if (statement.effect == Effect::deny) return false;
+      allowed = allowed || (has(statement.actions, any_action) && has(statement.resources, any) &&
+                            statement.conditions.empty() && statement.principals.names.empty());
+    }
+  }
+  return allowed;
+}
+
 bool PolicySet::reads(std::string_view prefix) const {
   return std::ranges::any_of(keys_read_, [prefix](std::string_view key) {
     return key.size() >= prefix.size() && same_key(key.substr(0, prefix.size()), prefix);

@@ -88,6 +88,10 @@ class PolicySet {
   // The same for the policies of a resource.
   [[nodiscard]] Grant grant(const Request& request) const;
 
+  // Whether every action of a service ("iot") on everything is allowed whatever is asked: nothing
+  // is denied, and one statement without conditions allows it all. Cheap; may miss a way to say so.
+  [[nodiscard]] bool allows_everything(std::string_view service) const;
+
   // What was read: compile again when one of these changes.
   [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }
   // Every variable and condition key that a statement names, sorted, each once.

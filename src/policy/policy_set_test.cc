@@ -172,6 +172,29 @@ TEST_CASE("two authorities") {
   CHECK(intersect(implicit_deny, explicit_deny) == explicit_deny);
 }
 
+TEST_CASE("what allows everything is known to") {
+  const auto everything = [](const std::string& statements) {
+    return PolicySet::compile({source(statements)}).allows_everything("iot");
+  };
+  const std::string all = R"({"Effect":"Allow","Action":"iot:*","Resource":"*"})";
+  const std::string deny =
+      R"({"Effect":"Deny","Action":"iot:Publish","Resource":"arn:aws:iot:r:a:topic/x"})";
+  CHECK(everything(all));
+  CHECK(everything(
+      R"({"Effect":"Allow","Action":["iot:Connect","*"],
+          "Resource":["arn:aws:iot:r:a:client/x","*"]})"));
+  CHECK(everything(
+      R"({"Effect":"Allow","Action":"iot:Connect","Resource":"arn:aws:iot:r:a:client/x"},)" + all));
+  CHECK_FALSE(everything(all + ',' + deny));
+  CHECK_FALSE(PolicySet::compile({source(all), source(deny)}).allows_everything("iot"));
+  CHECK_FALSE(everything(R"({"Effect":"Allow","Action":"iot:P*","Resource":"*"})"));
+  CHECK_FALSE(everything(R"({"Effect":"Allow","Action":"iot:*","Resource":"arn:*"})"));
+  CHECK_FALSE(everything(R"({"Effect":"Allow","Action":"iot:*","Resource":"*",
+                             "Condition":{"Bool":{"aws:SecureTransport":true}}})"));
+  CHECK_FALSE(PolicySet().allows_everything("iot"));
+  CHECK_FALSE(PolicySet::compile({source(all)}).allows_everything("io"));
+}
+
 TEST_CASE("an explanation as text") {
   Variables variables;
   variables.set("iot:ClientId", "a\n#");

@@ -1,7 +1,8 @@
 // Policies and their targets: AttachPolicy, DetachPolicy (AttachPrincipalPolicy,
 // DetachPrincipalPolicy), ListAttachedPolicies (ListPrincipalPolicies), ListTargetsForPolicy
 // (ListPolicyPrincipals), GetEffectivePolicies. A target is the ARN of a certificate or of a thing
-// group, or the id of a Cognito identity.
+// group, the id of a Cognito identity, or one of those that AWS IoT does not have: `gnomon:local`
+// (who is on this machine), `gnomon:users` (all of the password file) and `gnomon:user/NAME`.
 #pragma once
 
 #include <cstdint>

@@ -209,6 +209,16 @@ Written<RegisteredCertificate> register_certificate_without_ca(Registry& registr
   });
 }
 
+Written<RegisteredCertificate> register_issued(Registry& registry,
+                                               const crypto::Certificate& certificate,
+                                               CertificateStatus status) {
+  return change(registry, [&](Change& change) {
+    stored::Certificate record;
+    record.status = status;
+    return insert(change, certificate, record);
+  });
+}
+
 Written<RegisteredCertificate> register_arrival(Registry& registry,
                                                 const crypto::Certificate& certificate,
                                                 std::string_view ca_certificate_id) {

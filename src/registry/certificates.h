@@ -68,6 +68,11 @@ Written<RegisteredCertificate> register_certificate(Registry& registry,
 Written<RegisteredCertificate> register_certificate_without_ca(Registry& registry,
                                                                std::string_view certificate_pem,
                                                                CertificateStatus status);
+// One that the authority for devices here has signed, without the registry's knowing. Whoever calls
+// has verified that. Errors: resource_already_exists, service_unavailable.
+Written<RegisteredCertificate> register_issued(Registry& registry,
+                                               const crypto::Certificate& certificate,
+                                               CertificateStatus status);
 // Just-in-time registration: a certificate that has come with a connection and is signed by the CA
 // with this id becomes pending_activation. One that is registered already stays as it is. Errors:
 // resource_not_found (the CA), certificate_state (it is not active, or does not register by

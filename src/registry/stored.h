@@ -124,6 +124,12 @@ struct RegistrationCode {
   static void fields(auto& r, auto& archive) { archive(r.code); }
 };
 
+// Whose the folder is.
+struct Stamp {
+  std::string account, region;
+  static void fields(auto& r, auto& archive) { archive(r.account, r.region); }
+};
+
 struct Policy {
   struct Version {
     std::uint64_t number = 0;

@@ -13,7 +13,7 @@
 namespace gnomon::registry {
 
 enum class Table : std::uint8_t {
-  setting = 32,                   // name → EventSettings; RegistrationCode
+  setting = 32,                   // name → EventSettings; RegistrationCode; Stamp; "made/…"
   thing = 33,                     // thing → Thing
   thing_by_type = 34,             // type, thing
   thing_by_attribute = 35,        // attribute, value, thing → its type, as it is

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
 #include "registry/change.h"
 #include "registry/stored.h"
 #include "registry/tables.h"
@@ -35,6 +36,14 @@ bool is_identity_id(std::string_view id) {
          std::ranges::all_of(behind, digit);
 }
 
+// Those that need no certificate: "gnomon:local", "gnomon:users", "gnomon:user/NAME".
+bool is_built_in(std::string_view id) {
+  constexpr std::string_view user = "gnomon:user/";
+  if (id.starts_with(user))
+    return id.size() > user.size() && id.size() <= user.size() + limits::user_target_bytes_max;
+  return id == "gnomon:local" || id == "gnomon:users";
+}
+
 }  // namespace
 
 std::string Target::text() const {
@@ -57,14 +66,16 @@ Target target_with_id(std::string_view principal_id) {
 }
 
 Reply<Target> principal_of(const Registry& registry, std::string_view principal) {
-  if (is_identity_id(principal)) return Target{Target::Kind::identity, std::string(principal)};
+  if (is_identity_id(principal) || is_built_in(principal))
+    return Target{Target::Kind::identity, std::string(principal)};
   const std::string_view resource = resource_of(registry, principal);
   if (resource.starts_with(certificate_kind)) {
     const std::string_view id = resource.substr(certificate_kind.size());
     if (is_certificate_id(id)) return Target{Target::Kind::certificate, std::string(id)};
   }
   return invalid("Invalid principal: " + std::string(principal) +
-                 " (expected the ARN of a certificate of this account, or a Cognito identity id)");
+                 " (expected the ARN of a certificate of this account, a Cognito identity id, or "
+                 "gnomon:local, gnomon:users, gnomon:user/NAME)");
 }
 
 Reply<Target> parse_target(const Registry& registry, std::string_view target) {
@@ -74,8 +85,8 @@ Reply<Target> parse_target(const Registry& registry, std::string_view target) {
   auto principal = principal_of(registry, target);
   if (principal) return principal;
   return invalid("Invalid target: " + std::string(target) +
-                 " (expected the ARN of a certificate or thing group of this account, or a Cognito "
-                 "identity id)");
+                 " (expected the ARN of a certificate or thing group of this account, a Cognito "
+                 "identity id, or gnomon:local, gnomon:users, gnomon:user/NAME)");
 }
 
 std::string to_string(const Registry& registry, const Target& target, std::string_view group_name) {

@@ -13,7 +13,9 @@ namespace gnomon::registry {
 struct Target {
   enum class Kind : std::uint8_t { certificate, identity, group };
   Kind kind = Kind::certificate;
-  std::string id;  // of a certificate, of a Cognito identity ("us-east-1:…"), 16 bytes of a group
+  // Of a certificate, of an identity (Cognito's "us-east-1:…", or one of this program's own,
+  // "gnomon:user/lamp"), 16 bytes of a group.
+  std::string id;
 
   // As it stands in keys.
   [[nodiscard]] std::string text() const;
@@ -24,8 +26,9 @@ struct Target {
 // Of a principal by its id alone: that of an identity has a colon.
 [[nodiscard]] Target target_with_id(std::string_view principal_id);
 
-// A principal as requests name it: the ARN of a certificate of this account, or a Cognito identity
-// id. It need not exist. Errors: invalid_request.
+// A principal as requests name it: the ARN of a certificate of this account, a Cognito identity id,
+// or "gnomon:local", "gnomon:users", "gnomon:user/NAME" for who needs no certificate. It need not
+// exist. Errors: invalid_request.
 Reply<Target> principal_of(const Registry& registry, std::string_view principal);
 // The same, or the ARN of a thing group, whose name is `id` then. Errors: invalid_request.
 Reply<Target> parse_target(const Registry& registry, std::string_view target);

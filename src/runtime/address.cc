@@ -59,18 +59,17 @@ bool is_loopback(const Address& address) {
   return peer.is_loopback();
 }
 
-std::string Peer::to_string() const {
+std::string Peer::address() const {
   char text[INET6_ADDRSTRLEN] = {};
-  Address address;
-  address.port = port;
   if (std::memcmp(ip, mapped_prefix, sizeof mapped_prefix) == 0) {
     inet_ntop(AF_INET, ip + sizeof mapped_prefix, text, sizeof text);
   } else {
     inet_ntop(AF_INET6, ip, text, sizeof text);
   }
-  address.host = text;
-  return runtime::to_string(address);
+  return text;
 }
+
+std::string Peer::to_string() const { return runtime::to_string(Address{address(), port}); }
 
 bool Peer::is_loopback() const {
   if (std::memcmp(ip, mapped_prefix, sizeof mapped_prefix) == 0) {

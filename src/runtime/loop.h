@@ -35,6 +35,7 @@ struct Peer {
   std::uint8_t ip[16] = {};
   std::uint16_t port = 0;
   [[nodiscard]] std::string to_string() const;  // "127.0.0.1:4711", "[2001:db8::1]:4711"
+  [[nodiscard]] std::string address() const;    // "127.0.0.1", "2001:db8::1"
   [[nodiscard]] bool is_loopback() const;
 };
 
@@ -42,6 +43,7 @@ struct Peer {
 struct Security {
   std::string version;      // "TLSv1.3"
   std::string protocol;     // what ALPN has chosen; empty: nothing
+  std::string host;         // the name that the client asks for (SNI); empty: none
   std::string certificate;  // the peer's leaf, DER; empty: it has shown none. It holds the key, but
                             // nobody has checked who has signed it
   bool resumed = false;

@@ -1,9 +1,11 @@
 #include "server/authentication.h"
 
+#include <string_view>
 #include <utility>
 
 #include "base/limits.h"
 #include "crypto/hash.h"
+#include "server/permissions.h"
 
 namespace gnomon::server {
 
@@ -12,9 +14,35 @@ using broker::Refusal;
 using broker::Verdict;
 using mqtt::Reason;
 
-Authentication::Authentication(const WallClock& wall, runtime::Pool& pool, Random& random)
-    : wall_(wall), pool_(pool), secret_(32, '\0'), ground_(std::make_shared<Ground>(Known{})) {
-  random.fill(std::span(reinterpret_cast<std::uint8_t*>(secret_.data()), secret_.size()));
+namespace {
+
+constexpr std::string_view user_prefix = "user/";
+
+identity::Arrival arrival_of(const broker::Credentials& credentials) {
+  return {std::string(credentials.client_id), credentials.peer.address(),
+          credentials.security != nullptr ? credentials.security->host : "", credentials.persistent,
+          credentials.last_will};
+}
+
+Refusal refuse(identity::Denial denial) {
+  return {denial.trouble ? Reason::server_unavailable : Reason::not_authorized,
+          std::move(denial.why), denial.policy};
+}
+
+}  // namespace
+
+std::string Authentication::Who::key() const {
+  std::string key = principal;
+  for (const std::string& part : {arrival.client_id, arrival.address}) (key += '\0') += part;
+  return key;
+}
+
+Authentication::Authentication(const Setup& setup)
+    : setup_(setup),
+      arn_prefix_(std::make_shared<const std::string>(setup.arn_prefix)),
+      secret_(32, '\0'),
+      ground_(std::make_shared<Ground>(Known{})) {
+  setup_.random.fill(std::span(reinterpret_cast<std::uint8_t*>(secret_.data()), secret_.size()));
 }
 
 void Authentication::use(Known known) {
@@ -24,41 +52,115 @@ void Authentication::use(Known known) {
 
 std::optional<Verdict> Authentication::authenticate(const broker::Credentials& credentials,
                                                     Later later) {
-  const std::shared_ptr<Ground> ground = ground_.with([](const auto& held) { return held; });
   const runtime::Security* security = credentials.security;
-  if (security != nullptr && !security->certificate.empty()) {
-    return by_certificate(*ground, security->certificate);
-  }
+  if (security != nullptr && !security->certificate.empty())
+    return by_certificate(credentials, std::move(later));
+  const GroundPtr ground = this->ground();
   // A name alone proves nothing and claims nothing: SDKs tell their version in it.
   if (credentials.username && credentials.password && ground->known.users) {
-    return by_password(ground, *credentials.username, *credentials.password, std::move(later));
+    return by_password(
+        ground,
+        {std::string(user_prefix).append(*credentials.username), "", arrival_of(credentials)},
+        *credentials.password, std::move(later));
   }
-  if (credentials.peer.is_loopback() && ground->known.local) return Identity{"local", nullptr};
+  if (credentials.peer.is_loopback() && ground->known.local)
+    return admit({"local", "", arrival_of(credentials)}, std::move(later));
   return Refusal{Reason::not_authorized,
-                 "no identity: a certificate of the device authority, a user of the password file, "
-                 "or a loopback address with the setting local"};
+                 "no identity: a certificate of the registry, a user of the password file, or a "
+                 "loopback address with the setting local"};
 }
 
-// ---- certificates
+std::optional<Verdict> Authentication::renew(const broker::Credentials& credentials,
+                                             std::string_view principal, Later later) {
+  const runtime::Security* security = credentials.security;
+  if (security != nullptr && !security->certificate.empty())
+    return by_certificate(credentials, std::move(later));
+  const GroundPtr ground = this->ground();
+  const Known& known = ground->known;
+  const bool there =
+      principal.starts_with(user_prefix)
+          ? known.users && known.users->contains(principal.substr(user_prefix.size()))
+          : known.local;
+  if (!there) return Refusal{Reason::not_authorized, "it is no identity any more"};
+  return admit({std::string(principal), "", arrival_of(credentials)}, std::move(later));
+}
 
-Verdict Authentication::by_certificate(Ground& ground, const std::string& der) const {
-  const WallTime now = wall_.now();
-  const std::string id = crypto::hex(crypto::sha256(as_bytes(der)));
-  const bool known = ground.certificates.with([&](const auto& certificates) {
-    const auto at = certificates.find(id);
-    return at != certificates.end() && at->second.from <= now && now <= at->second.until;
+std::optional<Verdict> Authentication::by_certificate(const broker::Credentials& credentials,
+                                                      Later later) {
+  const std::string& der = credentials.security->certificate;
+  return admit({crypto::hex(crypto::sha256(as_bytes(der))), der, arrival_of(credentials)},
+               std::move(later));
+}
+
+// ---- what the policies say
+
+std::optional<Verdict> Authentication::admit(Who who, Later later) {
+  if (const auto remembered = recall(who)) return connect(who, *remembered);
+  setup_.lookups.run(
+      [this, who = std::move(who), later = std::move(later)] { later(look_up(who)); });
+  return std::nullopt;
+}
+
+Verdict Authentication::look_up(const Who& who) {
+  const std::uint64_t forgotten =
+      memory_.with([](const Memory& memory) { return memory.forgotten; });
+  identity::Outcome outcome;
+  if (who.certificate.empty()) {
+    outcome = setup_.devices.admit(who.principal, who.arrival);
+  } else {
+    const auto leaf = crypto::Certificate::from_der(as_bytes(who.certificate));
+    if (!leaf) return Refusal{Reason::not_authorized, "the certificate " + leaf.error().message};
+    outcome = setup_.devices.admit(*leaf, ground()->known.authorities, who.arrival);
+  }
+  if (auto* denial = std::get_if<identity::Denial>(&outcome)) return refuse(std::move(*denial));
+  Remembered found{std::move(std::get<identity::Admission>(outcome)), nullptr};
+  if (found.admission.policies) {
+    found.permissions = std::make_shared<const PolicyPermissions>(found.admission.policies,
+                                                                  arn_prefix_, setup_.wall);
+  }
+  remember(who, found, forgotten);
+  return connect(who, found);
+}
+
+Verdict Authentication::connect(const Who& who, const Remembered& remembered) {
+  if (auto denial = setup_.devices.connect(remembered.admission, who.arrival))
+    return refuse(std::move(*denial));
+  return Identity{remembered.admission.principal, remembered.permissions};
+}
+
+// ---- what is remembered of it
+
+std::optional<Authentication::Remembered> Authentication::recall(const Who& who) const {
+  const WallTime now = setup_.wall.now();
+  return memory_.with([&](const Memory& memory) -> std::optional<Remembered> {
+    auto at = memory.entries.find(who.principal);  // the same for all that come as it
+    if (at == memory.entries.end()) at = memory.entries.find(who.key());
+    if (at == memory.entries.end()) return std::nullopt;
+    const identity::Admission& admission = at->second.admission;
+    if (now < admission.not_before || now > admission.not_after) return std::nullopt;
+    return at->second;
   });
-  if (known) return Identity{id, nullptr};
-  const auto leaf = crypto::Certificate::from_der(as_bytes(der));
-  if (!leaf) return Refusal{Reason::not_authorized, "the certificate " + leaf.error().message};
-  const auto verified =
-      crypto::verify(*leaf, {{}, ground.known.authorities, crypto::Purpose::tls_client, now, ""});
-  if (!verified) return Refusal{Reason::not_authorized, verified.error().message};
-  ground.certificates.with([&](auto& certificates) {
-    if (certificates.size() >= limits::certificates_remembered_max) certificates.clear();
-    certificates[id] = {leaf->not_before(), leaf->not_after()};
+}
+
+void Authentication::remember(const Who& who, const Remembered& found, std::uint64_t forgotten) {
+  memory_.with([&](Memory& memory) {
+    if (memory.forgotten != forgotten) return;  // it may be from before
+    if (who.key().size() > limits::admission_key_bytes_max) return;
+    if (memory.entries.size() >= limits::admissions_remembered_max) memory.entries.clear();
+    memory.entries[found.admission.anywhere ? who.principal : who.key()] = found;
   });
-  return Identity{id, nullptr};
+}
+
+void Authentication::forget(const broker::Principals& principals) {
+  memory_.with([&](Memory& memory) {
+    ++memory.forgotten;
+    if (principals.everyone) return memory.entries.clear();
+    for (const std::string& name : principals.names) {
+      memory.entries.erase(name);
+      const std::string with = name + '\0', behind = name + '\1';
+      memory.entries.erase(memory.entries.lower_bound(with), memory.entries.lower_bound(behind));
+    }
+  });
 }
 
 // ---- passwords
@@ -72,19 +174,18 @@ std::string Authentication::remembered(std::string_view user, ByteView password)
   return {hash.begin(), hash.end()};
 }
 
-std::optional<Verdict> Authentication::by_password(const std::shared_ptr<Ground>& ground,
-                                                   std::string_view user, ByteView password,
-                                                   Later later) {
+std::optional<Verdict> Authentication::by_password(const GroundPtr& ground, Who who,
+                                                   ByteView password, Later later) {
+  const std::string user = who.principal.substr(user_prefix.size());
   const std::string key = remembered(user, password);
-  if (ground->passwords.with([&](const auto& right) { return right.contains(key); })) {
-    return Identity{"user/" + std::string(user), nullptr};
-  }
+  if (ground->passwords.with([&](const auto& right) { return right.contains(key); }))
+    return admit(std::move(who), std::move(later));
   if (checks_.fetch_add(1) >= limits::password_checks_max) {
     checks_.fetch_sub(1);
     return Refusal{Reason::server_busy, "many passwords are being checked: try again later"};
   }
-  pool_.run([this, ground, key, user = std::string(user), password = std::string(as_text(password)),
-             later = std::move(later)] {
+  setup_.passwords.run([this, ground, key, user, who = std::move(who),
+                        password = std::string(as_text(password)), later = std::move(later)] {
     const Users& users = *ground->known.users;
     const auto at = users.find(user);
     static const crypto::PasswordHash nobody = crypto::PasswordHash::nobody();
@@ -98,7 +199,7 @@ std::optional<Verdict> Authentication::by_password(const std::shared_ptr<Ground>
       if (passwords.size() >= limits::passwords_remembered_max) passwords.clear();
       passwords.insert(key);
     });
-    later(Identity{"user/" + user, nullptr});
+    if (auto verdict = admit(who, later)) later(std::move(*verdict));
   });
   return std::nullopt;
 }

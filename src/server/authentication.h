@@ -1,5 +1,5 @@
-// Who may connect, as far as the server knows by itself: devices with a certificate of the folder's
-// authority, the users of a password file, and whoever is on this machine.
+// Who may connect: devices with a certificate of the registry, the users of a password file, and
+// whoever is on this machine; each with the permissions that its policies give.
 #pragma once
 
 #include <atomic>
@@ -8,8 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
+#include <variant>
 #include <vector>
 
 #include "base/clock.h"
@@ -18,6 +18,7 @@
 #include "broker/authenticator.h"
 #include "crypto/certificate.h"
 #include "crypto/password.h"
+#include "identity/devices.h"
 #include "runtime/pool.h"
 
 namespace gnomon::server {
@@ -27,49 +28,84 @@ using Users = std::map<std::string, crypto::PasswordHash, std::less<>>;
 // What is known, at one time.
 struct Known {
   bool local = false;                            // loopback is an identity
-  std::vector<crypto::Certificate> authorities;  // for devices
+  std::vector<crypto::Certificate> authorities;  // that `gnomon device cert` signs with
   std::optional<Users> users;                    // none: there is no password file
 };
 
 // Authentication: whoever shows a certificate is judged by it; else whoever gives a password, if
 // there is a file of them, by that; else whoever is on this machine is `local`. Nobody is let in
-// by a lesser way because a better one has failed.
+// by a lesser way because a better one has failed. Then the policies are asked (identity::Devices).
 //
-// A signature costs 0.1 ms and a password 0.1 s: both are remembered, bounded, until what is known
-// changes. Passwords are checked on the pool, at most limits::password_checks_max at a time.
-// Threads: any. What the pool runs uses it: the pool ends first.
+// The registry is read on `lookups`; what it says is remembered, bounded, by principal, client id
+// and address, until forget(). A password costs 0.1 s: those that were right are remembered until
+// the file is read again, and at most limits::password_checks_max are checked at a time, on
+// `passwords`. Threads: any. What the pools run uses it: they end first.
 class Authentication final : public broker::Authenticator {
  public:
-  // `wall`: what others see on their clocks, for the validity of certificates.
-  Authentication(const WallClock& wall, runtime::Pool& pool, Random& random);
+  struct Setup {
+    const WallClock& wall;  // what others see on their clocks, for the validity of certificates
+    runtime::Pool &lookups, &passwords;
+    Random& random;
+    identity::Devices& devices;
+    std::string arn_prefix;  // "arn:aws:iot:us-east-1:123456789012:"
+  };
+  explicit Authentication(const Setup& setup);
 
   // From now on.
   void use(Known known);
+  // What was remembered of these principals; also what is being found out now is not remembered.
+  void forget(const broker::Principals& principals);
+
   std::optional<broker::Verdict> authenticate(const broker::Credentials& credentials,
                                               Later later) override;
+  std::optional<broker::Verdict> renew(const broker::Credentials& credentials,
+                                       std::string_view principal, Later later) override;
 
  private:
   // What was found out on the ground of one Known; goes with it.
   struct Ground {
     explicit Ground(Known given) : known(std::move(given)) {}
     const Known known;
-    struct Validity {
-      WallTime from, until;
-    };
-    // By SHA-256 of the DER: those whose signature was looked at and is right.
-    Guarded<std::unordered_map<std::string, Validity>> certificates;
     Guarded<std::unordered_set<std::string>> passwords;  // that were right; see remembered()
   };
-  broker::Verdict by_certificate(Ground& ground, const std::string& der) const;
-  std::optional<broker::Verdict> by_password(const std::shared_ptr<Ground>& ground,
-                                             std::string_view user, ByteView password, Later later);
+  using GroundPtr = std::shared_ptr<Ground>;
+  // Somebody whose proof is right, and how they come. `certificate`: DER; empty: they need none.
+  struct Who {
+    std::string principal, certificate;
+    identity::Arrival arrival;
+    // "PRINCIPAL\0CLIENT-ID\0ADDRESS"
+    [[nodiscard]] std::string key() const;
+  };
+  struct Remembered {
+    identity::Admission admission;
+    std::shared_ptr<const broker::Permissions> permissions;  // null: everything
+  };
+  struct Memory {
+    std::map<std::string, Remembered, std::less<>> entries;
+    std::uint64_t forgotten = 0;  // how often
+  };
+
+  [[nodiscard]] GroundPtr ground() const {
+    return ground_.with([](const auto& held) { return held; });
+  }
+  std::optional<broker::Verdict> by_certificate(const broker::Credentials& credentials,
+                                                Later later);
+  std::optional<broker::Verdict> by_password(const GroundPtr& ground, Who who, ByteView password,
+                                             Later later);
+  // What the policies say: at once if it is remembered.
+  std::optional<broker::Verdict> admit(Who who, Later later);
+  broker::Verdict look_up(const Who& who);
+  broker::Verdict connect(const Who& who, const Remembered& remembered);
+  std::optional<Remembered> recall(const Who& who) const;
+  void remember(const Who& who, const Remembered& found, std::uint64_t forgotten);
   // By what a right password is remembered: nothing that tells it.
   [[nodiscard]] std::string remembered(std::string_view user, ByteView password) const;
 
-  const WallClock& wall_;
-  runtime::Pool& pool_;
+  const Setup setup_;
+  const std::shared_ptr<const std::string> arn_prefix_;
   std::string secret_;  // of remembered(), random
-  Guarded<std::shared_ptr<Ground>> ground_;
+  mutable Guarded<GroundPtr> ground_;
+  mutable Guarded<Memory> memory_;
   std::atomic<int> checks_{0};  // passwords on the pool
 };
 

@@ -2,11 +2,17 @@
 #include "server/authentication.h"
 
 #include <arpa/inet.h>
+#include <set>
 
 #include <doctest/doctest.h>
 
 #include "base/limits.h"
 #include "crypto/issue.h"
+#include "identity/first_start.h"
+#include "registry/attachments.h"
+#include "registry/certificates.h"
+#include "registry/policies.h"
+#include "store/memory.h"
 
 namespace gnomon::server {
 namespace {
@@ -27,12 +33,33 @@ class HeldPool final : public runtime::Pool {
 };
 
 struct World {
+  explicit World(bool policies = true) {
+    if (policies) REQUIRE(identity::make_policies(registry).ok());
+  }
+
+  ManualClock clock;
   ManualWallClock wall;
-  HeldPool pool;
+  HeldPool lookups, passwords;
   SeededRandom random{5};
-  Authentication authentication{wall, pool, random};
+  std::unique_ptr<store::Store> store = store::make_memory_store();
   crypto::PrivateKey key = crypto::PrivateKey::generate_ec_p256();
   crypto::Authority authority = make_authority();
+  registry::Registry registry{*store, wall, random, authority, "123456789012", "us-east-1"};
+  std::set<std::string> left;
+  std::function<void()> on_look;  // in the middle of a look-up
+  identity::Devices devices{{registry,
+                             clock,
+                             wall,
+                             {[this](const std::string& id) {
+                                if (on_look) std::exchange(on_look, nullptr)();
+                                return left.contains(id);
+                              },
+                              [this](const std::string& id) { left.erase(id); }},
+                             [](const identity::Change& change) {
+                               if (change.then) change.then();
+                             }}};
+  Authentication authentication{
+      {wall, lookups, passwords, random, devices, "arn:aws:iot:us-east-1:123456789012:"}};
 
   crypto::Authority make_authority() {
     crypto::PrivateKey own = crypto::PrivateKey::generate_ec_p256();
@@ -53,15 +80,30 @@ struct World {
     REQUIRE_MESSAGE(made, made.error().message);
     return *made;
   }
+  // One that is registered, with the policy that allows everything.
+  crypto::Certificate device(int days) {
+    const auto made = certificate(authority, days);
+    REQUIRE(register_issued(registry, made, registry::CertificateStatus::active).ok());
+    REQUIRE(attach_policy(registry, identity::devices_policy, arn(made)).ok());
+    return made;
+  }
+  std::string arn(const crypto::Certificate& of) {
+    return registry::arn(registry, "cert/" + of.id());
+  }
+  void set(const crypto::Certificate& of, registry::CertificateStatus status) {
+    const auto done = update_certificate(registry, of.id(), status);
+    REQUIRE(done.ok());
+    authentication.forget({done->effects.principals, done->effects.everyone});
+  }
   void use(bool local, std::optional<Users> users = std::nullopt) {
     authentication.use({local, {authority.certificate}, std::move(users)});
   }
 
   struct Who {
     std::string address = "192.0.2.1";
-    std::string certificate;  // DER
+    std::string certificate{};  // DER
     bool encrypted = false;
-    std::optional<std::string_view> user, password;
+    std::optional<std::string_view> user{}, password{};
   };
   std::optional<Verdict> ask(std::string address, std::string certificate = "",
                              bool encrypted = false,
@@ -69,8 +111,22 @@ struct World {
                              std::optional<std::string_view> password = std::nullopt) {
     return ask(Who{std::move(address), std::move(certificate), encrypted, user, password});
   }
-  // What it says at once; nothing: `late` gets it.
-  std::optional<Verdict> ask(const Who& who) {
+  // What it says, after it has looked at the registry; nothing: a password is to be checked, and
+  // `late` gets it.
+  std::optional<Verdict> ask(const Who& who, std::optional<std::string> renew = std::nullopt) {
+    const std::size_t before = late.size();
+    auto verdict = begin(who, std::move(renew));
+    if (verdict || lookups.tasks.empty()) return verdict;
+    lookups.work();
+    REQUIRE(late.size() == before + 1);
+    verdict = std::move(late.back());
+    late.pop_back();
+    return verdict;
+  }
+  std::optional<Verdict> again(std::string address, std::string principal) {
+    return ask(Who{std::move(address)}, std::move(principal));
+  }
+  std::optional<Verdict> begin(const Who& who, std::optional<std::string> renew = std::nullopt) {
     runtime::Peer peer;
     REQUIRE(inet_pton(AF_INET6, ("::ffff:" + who.address).c_str(), peer.ip) == 1);
     runtime::Security security;
@@ -78,9 +134,11 @@ struct World {
     const bool shown = who.encrypted || !who.certificate.empty();
     std::optional<ByteView> password;
     if (who.password) password = as_bytes(*who.password);
-    return authentication.authenticate(
-        {peer, shown ? &security : nullptr, "client", who.user, password},
-        [this](Verdict verdict) { late.push_back(std::move(verdict)); });
+    const broker::Credentials credentials{peer, shown ? &security : nullptr, "client", who.user,
+                                          password};
+    const auto later = [this](Verdict verdict) { late.push_back(std::move(verdict)); };
+    return renew ? authentication.renew(credentials, *renew, later)
+                 : authentication.authenticate(credentials, later);
   }
   std::vector<Verdict> late;
 };
@@ -112,26 +170,36 @@ TEST_CASE("this machine is `local` if it may be; others are nobody") {
   CHECK(said(world.ask("127.0.0.1")) == "not authorized");
 }
 
-TEST_CASE("a certificate of the device authority is an identity, others are not") {
+TEST_CASE("a certificate that is registered is an identity, others are not") {
   World world;
   world.use(true, users());
-  const auto good = world.certificate(world.authority, 30);
-  for (int i = 0; i < 3; ++i) {
-    CHECK(said(world.ask("192.0.2.1", good.der())) == good.id());
-  }
+  const auto good = world.device(30);
+  CHECK(said(world.ask("192.0.2.1", good.der())) == good.id());
+  CHECK(said(world.begin({"192.0.2.1", good.der()})) == good.id());  // without a look
   const auto foreign = world.certificate(world.make_authority(), 30);
   // Not even on this machine, or with a password.
   CHECK(said(world.ask("127.0.0.1", foreign.der())) == "not authorized");
   CHECK(said(world.ask("127.0.0.1", foreign.der(), true, "anna", "right")) == "not authorized");
   CHECK(said(world.ask("192.0.2.1", "no certificate")) == "not authorized");
   CHECK(said(world.ask("192.0.2.1", world.authority.certificate.der())) == "not authorized");
-  CHECK(world.pool.tasks.empty());
+  CHECK(world.passwords.tasks.empty());
 }
 
-TEST_CASE("one that was remembered expires all the same, and goes with its authority") {
+TEST_CASE("one that is left is registered by the authority that is known then") {
+  World world;
+  const auto made = world.certificate(world.authority, 30);
+  world.left.insert(made.id());
+  world.authentication.use({false, {world.make_authority().certificate}, std::nullopt});
+  CHECK(said(world.ask("192.0.2.1", made.der())) == "not authorized");
+  world.use(false);
+  CHECK(said(world.ask("192.0.2.1", made.der())) == made.id());
+  CHECK(world.left.empty());
+}
+
+TEST_CASE("one that was remembered expires all the same, and is nobody once it is not active") {
   World world;
   world.use(false);
-  const auto good = world.certificate(world.authority, 1);
+  const auto good = world.device(1);
   CHECK(said(world.ask("192.0.2.1", good.der())) == good.id());
   world.wall.advance(std::chrono::hours(24) + std::chrono::seconds(1));
   CHECK(said(world.ask("192.0.2.1", good.der())) == "not authorized");
@@ -139,8 +207,84 @@ TEST_CASE("one that was remembered expires all the same, and goes with its autho
   CHECK(said(world.ask("192.0.2.1", good.der())) == "not authorized");
   world.wall.advance(std::chrono::seconds(1));
   CHECK(said(world.ask("192.0.2.1", good.der())) == good.id());
-  world.authentication.use({false, {world.make_authority().certificate}, std::nullopt});
-  CHECK(said(world.ask("192.0.2.1", good.der())) == "not authorized");
+  for (const auto status :
+       {registry::CertificateStatus::inactive, registry::CertificateStatus::revoked}) {
+    world.set(good, status);
+    CHECK(said(world.ask("192.0.2.1", good.der())) == "not authorized");
+    CHECK(said(world.ask({"192.0.2.1", good.der()}, good.id())) == "not authorized");
+    world.set(good, registry::CertificateStatus::active);
+    CHECK(said(world.ask({"192.0.2.1", good.der()}, good.id())) == good.id());
+  }
+}
+
+TEST_CASE("what was found out before it was forgotten is not remembered") {
+  World world;
+  world.use(false);
+  const auto good = world.device(1);
+  CHECK(said(world.begin({"192.0.2.1", good.der()})) == "later");
+  world.on_look = [&] { world.authentication.forget({{good.id()}, false}); };
+  world.lookups.work();
+  CHECK(said(world.late.back()) == good.id());
+  CHECK(said(world.begin({"192.0.2.1", good.der()})) == "later");
+  world.lookups.work();
+  CHECK(said(world.begin({"192.0.2.1", good.der()})) == good.id());
+  world.authentication.forget({{"another"}, false});
+  CHECK(said(world.begin({"192.0.2.1", good.der()})) == good.id());
+  CHECK(said(world.begin({"192.0.2.2", good.der()})) == "later");  // from elsewhere it may differ
+  world.lookups.work();
+  world.authentication.forget({{}, true});
+  CHECK(said(world.begin({"192.0.2.1", good.der()})) == "later");
+}
+
+TEST_CASE("without policies nobody may anything, whoever they are") {
+  World world(false);
+  world.use(true, users());
+  const auto lamp = world.certificate(world.authority, 1);
+  REQUIRE(register_issued(world.registry, lamp, registry::CertificateStatus::active).ok());
+  CHECK(said(world.ask("127.0.0.1")) == "not authorized");
+  CHECK(said(world.ask("192.0.2.1", lamp.der())) == "not authorized");
+  CHECK(said(world.ask("192.0.2.1", "", false, "anna", "right")) == "later");
+  world.passwords.work();
+  world.lookups.work();
+  CHECK(said(world.late.back()) == "not authorized");
+}
+
+TEST_CASE("what everything is allowed to has no permissions to ask; others have theirs") {
+  World world;
+  world.use(true);
+  const auto all = world.ask("127.0.0.1");
+  CHECK(std::get<Identity>(*all).permissions == nullptr);
+  CHECK(said(world.begin({"127.0.0.2"})) == "local");  // the same for all that are
+
+  REQUIRE(detach_policy(world.registry, identity::local_policy, "gnomon:local").ok());
+  const std::string arn = "arn:aws:iot:us-east-1:123456789012:";
+  REQUIRE(create_policy(world.registry, {"some",
+                                         R"({"Version":"2012-10-17","Statement":[
+      {"Effect":"Allow","Action":"iot:Connect","Resource":"*"},
+      {"Effect":"Allow","Action":"iot:Publish","Resource":")" +
+                                             arn + R"(topic/a/*"},
+      {"Effect":"Allow","Action":"iot:RetainPublish","Resource":")" +
+                                             arn + R"(topic/a/kept"},
+      {"Effect":"Allow","Action":"iot:Subscribe","Resource":")" +
+                                             arn + R"(topicfilter/a/#"},
+      {"Effect":"Allow","Action":"iot:Receive","Resource":")" +
+                                             arn + R"(topic/a/${iot:ClientId}"}]})",
+                                         {}})
+              .ok());
+  REQUIRE(attach_policy(world.registry, "some", "gnomon:local").ok());
+  world.authentication.forget({{"local"}, false});
+  const auto some = world.ask("127.0.0.1");
+  const auto permissions = std::get<Identity>(*some).permissions;
+  REQUIRE(permissions != nullptr);
+  CHECK(permissions->may_publish("a/b", false));
+  CHECK_FALSE(permissions->may_publish("a/b", true));
+  CHECK(permissions->may_publish("a/kept", true));
+  CHECK_FALSE(permissions->may_publish("b", false));
+  CHECK(permissions->may_subscribe("a/#"));
+  CHECK_FALSE(permissions->may_subscribe("a/b"));
+  CHECK(permissions->may_receive("a/client"));
+  CHECK_FALSE(permissions->may_receive("a/b"));
+  CHECK(permissions->may_publish("a/" + std::string(limits::topic_bytes_max - 2, 'x'), false));
 }
 
 TEST_CASE("passwords are checked on the pool, and remembered when they are right") {
@@ -152,18 +296,28 @@ TEST_CASE("passwords are checked on the pool, and remembered when they are right
   CHECK(said(world.ask("192.0.2.1", "", false, "anna", std::string_view("right\0", 6))) == "later");
   CHECK(said(world.ask("127.0.0.1", "", false, "anna", std::nullopt)) == "local");
   CHECK(said(world.ask("192.0.2.1", "", false, "anna", std::nullopt)) == "not authorized");
-  world.pool.work();
+  world.passwords.work();
+  world.lookups.work();
   REQUIRE(world.late.size() == 4);
-  CHECK(said(world.late[0]) == "user/anna");
-  for (int i = 1; i < 4; ++i) {
-    CHECK(said(world.late[static_cast<std::size_t>(i)]) == "bad user name or password");
-  }
+  for (std::size_t i = 0; i < 3; ++i) CHECK(said(world.late[i]) == "bad user name or password");
+  CHECK(said(world.late[3]) == "user/anna");  // its policies were looked up, too
   CHECK(said(world.ask("192.0.2.1", "", false, "anna", "right")) == "user/anna");
   CHECK(said(world.ask("192.0.2.1", "", false, "anna", "wrong")) == "later");
   CHECK(said(world.ask("192.0.2.1", "", false, "annar", "ight")) == "later");
   CHECK(said(world.ask("127.0.0.1")) == "local");
   world.use(true, users());  // another file: nothing is remembered
   CHECK(said(world.ask("192.0.2.1", "", false, "anna", "right")) == "later");
+}
+
+TEST_CASE("who is asked about again is there as before, or nobody") {
+  World world;
+  world.use(true, users());
+  CHECK(said(world.again("192.0.2.1", "user/anna")) == "user/anna");  // with no password
+  CHECK(said(world.again("192.0.2.1", "user/bert")) == "not authorized");
+  CHECK(said(world.again("127.0.0.1", "local")) == "local");
+  world.use(false);
+  CHECK(said(world.again("192.0.2.1", "user/anna")) == "not authorized");
+  CHECK(said(world.again("127.0.0.1", "local")) == "not authorized");
 }
 
 TEST_CASE("only so many passwords wait at a time") {
@@ -173,8 +327,8 @@ TEST_CASE("only so many passwords wait at a time") {
     REQUIRE(said(world.ask("192.0.2.1", "", false, "nobody", "x")) == "later");
   }
   CHECK(said(world.ask("192.0.2.1", "", false, "nobody", "x")) == "server busy");
-  world.pool.tasks.resize(1);
-  world.pool.work();
+  world.passwords.tasks.resize(1);
+  world.passwords.work();
   CHECK(said(world.ask("192.0.2.1", "", false, "nobody", "x")) == "later");
   CHECK(said(world.ask("192.0.2.1", "", false, "nobody", "x")) == "server busy");
 }

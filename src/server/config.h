@@ -36,6 +36,8 @@ struct Config {
   std::vector<std::string> proxy_trusted;  // addresses and ranges
   std::vector<std::string> hosts;          // further names in Host headers, "*.x" and "*" too
   std::vector<std::string> origins;        // pages that may connect
+  std::string account = "123456789012";    // in ARNs, as region; a folder's for ever
+  std::string region = "us-east-1";
   Compat compat = Compat::mqtt;
   Durability durability = Durability::disk;
   std::uint64_t held_bytes_max = limits::held_bytes_max;  // memory.messages

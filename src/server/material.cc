@@ -289,7 +289,7 @@ Result<Material> Maker::make() {
   return Material{path(file::root),     root->certificate,
                   server->certificate,  server->certificate.to_pem() + server->authority.to_pem(),
                   server->key.to_pem(), devices->certificate,
-                  renew_at(*server)};
+                  devices->key,         renew_at(*server)};
 }
 
 Error not_made(const std::string& path) {

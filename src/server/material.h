@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,7 @@ struct Material {
   std::string server_chain;  // PEM: the server's certificate, then its authority's
   std::string server_key;    // PEM
   crypto::Certificate device_ca;
+  std::optional<crypto::PrivateKey> device_ca_key;  // nothing: it is kept elsewhere
   WallTime renew_at;  // from then on make_material() makes a new server certificate
 };
 

@@ -6,18 +6,26 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "base/guarded.h"
 #include "base/json_text.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "broker/records.h"
 #include "broker/shard.h"
+#include "identity/devices.h"
+#include "identity/first_start.h"
+#include "registry/folder.h"
 #include "server/admin.h"
 #include "server/authentication.h"
 #include "server/clock_record.h"
+#include "server/effects.h"
 #include "server/front.h"
 #include "server/keyring.h"
+#include "server/left_certificates.h"
 #include "server/sys_tree.h"
 
 namespace gnomon::server {
@@ -68,19 +76,20 @@ class Drain final : public runtime::Timer {
 
 // Members stand in the order they are made; each uses those above it.
 struct Server::State {
-  State(const Config& given, Ports given_ports)
-      : config(given),
-        ports(std::move(given_ports)),
-        authentication(ports.shown, ports.passwords, ports.random) {}
+  State(const Config& given, Ports given_ports) : config(given), ports(std::move(given_ports)) {}
 
   Config config;
   Ports ports;
   broker::Profile profile;
-  Authentication authentication;
+  std::optional<crypto::Authority> device_authority;
+  std::optional<registry::Registry> registry;
+  std::unique_ptr<identity::Devices> devices;
+  std::unique_ptr<Authentication> authentication;
   std::unique_ptr<runtime::Loop> control;             // accepts, serves the admin listener
   std::vector<std::unique_ptr<runtime::Loop>> loops;  // one per shard
   std::unique_ptr<partition::Syncer> syncer;
   std::vector<std::unique_ptr<Shard>> shards;
+  std::unique_ptr<Effects> effects;
   std::unique_ptr<Keyring> keyring;
   FrontSettings front_settings;
   std::vector<std::unique_ptr<Front>> fronts;  // by shard
@@ -94,6 +103,9 @@ struct Server::State {
   Listening listening;
   bool started = false;
 
+  Result<void> make_registry();
+  identity::Offline offline();
+  void settle_left();
   void make_shards(std::uint64_t run);
   Result<std::uint64_t> count_run();
   Result<void> recover();
@@ -104,6 +116,61 @@ struct Server::State {
   Result<void> start();
   void begin_stop();
 };
+
+// What knows devices and their policies, in the store that is open. The authority that signs for
+// the registry is the one that is in the folder now.
+Result<void> Server::State::make_registry() {
+  if (auto stamped = registry::stamp(ports.store, config.account, config.region); !stamped)
+    return stamped;
+  auto material = ports.make_material();
+  if (!material) return material.error();
+  const bool whole = material->device_ca_key.has_value();
+  if (!whole)
+    log_warn("device_ca_key_missing", {{"then", "the registry can make no certificates"}});
+  device_authority.emplace(
+      crypto::Authority{material->device_ca,
+                        whole ? *material->device_ca_key : crypto::PrivateKey::generate_ec_p256()});
+  registry.emplace(registry::Registry{ports.store, ports.shown, ports.random, *device_authority,
+                                      config.account, config.region});
+  if (auto made = identity::make_policies(*registry); !made)
+    return Error{Code::unavailable, made.error().message};
+  devices = std::make_unique<identity::Devices>(identity::Devices::Setup{
+      *registry, ports.clock, ports.shown, offline(), [this](identity::Change change) {
+        effects->when_durable(change.sequence, std::move(change.effects), std::move(change.then));
+      }});
+  authentication = std::make_unique<Authentication>(
+      Authentication::Setup{ports.shown, ports.pool, ports.passwords, ports.random, *devices,
+                            registry::arn(*registry, "")});
+  return {};
+}
+
+// A store in memory forgets what is registered, so the files stay for the next start.
+identity::Offline Server::State::offline() {
+  const std::string folder = config.data;
+  if (config.durability == Durability::memory) {
+    const auto taken = std::make_shared<Guarded<std::unordered_set<std::string>>>();
+    return {[folder, taken](const std::string& id) {
+              return !taken->with([&](const auto& all) { return all.contains(id); }) &&
+                     is_left(folder, id);
+            },
+            [taken](const std::string& id) { taken->with([&](auto& all) { all.insert(id); }); }};
+  }
+  return {[folder](const std::string& id) { return is_left(folder, id); },
+          [folder, &pool = ports.pool](const std::string& id) {
+            pool.run([folder, id] {
+              if (auto done = take_left(folder, id); !done)
+                log_error("certificate_left", {{"what", done.error().message}});
+            });
+          }};
+}
+
+// A server that ended between the two has registered what is left: whoever deletes it from the
+// registry is not to see it come again.
+void Server::State::settle_left() {
+  ports.pool.run([this] {
+    for (const std::string& id : left_certificates(config.data)) devices->settle(id);
+  });
+}
 
 void Server::State::make_shards(std::uint64_t run) {
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -120,10 +187,12 @@ void Server::State::make_shards(std::uint64_t run) {
     shards.push_back(std::make_unique<Shard>(
         Shard::Setup{static_cast<broker::ShardId>(i), count, seed, run, profile,
                      *loops[static_cast<unsigned>(i)], ports.store, *syncer, ports.pool,
-                     ports.random, authentication, ports.on_broken}));
+                     ports.random, *authentication, ports.on_broken}));
   }
   for (auto& shard : shards) shard->join(shards);
   adoptions.resize(shards.size());
+  effects = std::make_unique<Effects>(
+      Effects::Setup{*control, loops, shards, ports.store, *syncer, *authentication});
 }
 
 // Numbers that must never be given out twice begin with the number of the run. With it the time is
@@ -165,7 +234,7 @@ Result<void> Server::State::recover() {
 // Whose certificate is shown, and what may be asked for by which name.
 Result<void> Server::State::make_fronts() {
   keyring = std::make_unique<Keyring>(Keyring::Setup{config, ports.make_material, ports.shown,
-                                                     *control, ports.pool, authentication});
+                                                     *control, ports.pool, *authentication});
   if (auto loaded = keyring->load(); !loaded) return loaded;
   front_settings.behind_proxy = config.behind_proxy;
   for (const std::string& range : config.proxy_trusted) {
@@ -274,6 +343,7 @@ Result<void> Server::State::start() {
   if (auto resumed = resume_clock(ports.store, ports.wall); !resumed) return resumed;
   const auto run = count_run();
   if (!run) return run.error();
+  if (auto made = make_registry(); !made) return made;
   make_shards(*run);  // its loops look at the clock, so not before
   if (auto made = make_fronts(); !made) return made;
   admin =
@@ -297,6 +367,7 @@ Result<void> Server::State::start() {
   }
   for (std::size_t i = 0; i < loops.size(); ++i) loops[i]->start("shard-" + std::to_string(i));
   if (sys_tree) control->post([this] { sys_tree->begin(); });
+  settle_left();
   admin->begin();
   started = true;
   return {};

@@ -196,6 +196,23 @@ std::string read_data(Config& config, std::string_view text) {
   return "";
 }
 
+std::string read_account(Config& config, std::string_view text) {
+  const bool digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  if (text.size() != 12 || !digits) return "must be twelve digits, such as 123456789012";
+  config.account = text;
+  return "";
+}
+
+// As AWS names them; in ARNs, host names and signatures.
+std::string read_region(Config& config, std::string_view text) {
+  const bool letters = std::ranges::all_of(
+      text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+  if (text.empty() || text.size() > 32 || !letters || text.front() == '-' || text.back() == '-')
+    return "must be 1 to 32 of a-z 0-9 -, such as us-east-1";
+  config.region = text;
+  return "";
+}
+
 std::string show_expiry(const Config& config) {
   const auto& seconds = config.session_expiry_max_seconds;
   return seconds ? std::to_string(*seconds) : "auto";
@@ -301,6 +318,11 @@ constexpr auto table = std::to_array<Setting>({
      Form::text, read_behind_proxy, show_behind_proxy},
     {"proxy.trusted", "", "ADDRESS,…", "Where that proxy connects from: addresses, 10.0.0.0/8",
      Form::text, read_trusted, [](const Config& c) { return show_members(c.proxy_trusted); }},
+    {"account", "", "ID",
+     "The account in ARNs: twelve digits; a folder keeps that of its first start", Form::text,
+     read_account, [](const Config& c) { return c.account; }},
+    {"region", "", "NAME", "The region in ARNs; a folder keeps that of its first start", Form::text,
+     read_region, [](const Config& c) { return c.region; }},
     {"compat", "compat", "mqtt|aws",
      "Follow the MQTT specification, or do as AWS IoT does, with its limits and quotas", Form::text,
      [](Config& c, std::string_view text) { return compats.read(c.compat, text); },

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { deviceCertificate, rootOf } from '../harness/certificates.mjs';
+import { deviceCertificate, leave, rootOf } from '../harness/certificates.mjs';
 import * as codec from '../harness/codec.mjs';
 import { dial } from '../harness/dial.mjs';
 import { pass, Raw } from '../harness/raw.mjs';
@@ -136,6 +136,7 @@ describe('row 13: the authority for devices', { timeout: 120_000, concurrency: 2
     withUsers(async (server) => withUsers(async (other) => {
       const mine = await deviceCertificate(server, 'lamp');
       const foreign = await deviceCertificate(other, 'lamp');
+      leave(server, foreign.cert);
       const paths = files.map((name) => path.join(server.data, name));
       const good = paths.map((file) => fs.readFileSync(file));
       const another = files.map((name) => fs.readFileSync(path.join(other.data, name)));
@@ -149,20 +150,23 @@ describe('row 13: the authority for devices', { timeout: 120_000, concurrency: 2
         }
         fs.writeFileSync(file, good[i]);
       }
-      // Another whole pair is another authority: the devices of before are nobody's.
+      // Another whole pair is another authority: what it has signed may come, and who is registered
+      // stays so.
       paths.forEach((file, i) => fs.writeFileSync(file, another[i]));
       assert.match(await server.reload(), /keys_loaded/);
-      assert.equal(await code(server, 5, {}, over(server, mine)), 0x87);
+      assert.equal(await code(server, 5, {}, over(server, mine)), 0);
       assert.equal(await code(server, 5, {}, over(server, foreign)), 0);
     })));
 
-  it('gone on SIGHUP: made anew, and the devices of before are nobody\'s', () =>
+  it('gone on SIGHUP: made anew, and who is not registered yet is nobody', () =>
     withUsers(async (server) => {
       const mine = await deviceCertificate(server, 'lamp');
+      const late = await deviceCertificate(server, 'late');
       assert.equal(await code(server, 5, {}, over(server, mine)), 0);
       for (const name of files) fs.rmSync(path.join(server.data, name));
       assert.match(await server.reload(), /keys_loaded/);
-      assert.equal(await code(server, 5, {}, over(server, mine)), 0x87);
+      assert.equal(await code(server, 5, {}, over(server, mine)), 0);
+      assert.equal(await code(server, 5, {}, over(server, late)), 0x87);
       assert.equal(await code(server, 5, {}, over(server, {})), 0x87);
     }));
 });

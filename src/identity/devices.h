@@ -1,0 +1,118 @@
+// Who a connection is, and what its IoT policies let it do: certificates of the registry, and the
+// identities that need none.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "base/log.h"
+#include "crypto/certificate.h"
+#include "identity/decisions.h"
+#include "policy/policy_set.h"
+#include "registry/certificates.h"
+#include "registry/registry.h"
+
+namespace gnomon::identity {
+
+// A connection that asks to be let in.
+struct Arrival {
+  std::string client_id;
+  std::string address{};    // "192.0.2.1": aws:SourceIp
+  std::string host{};       // that TLS was begun for: iot:DomainName; empty: none was named
+  bool persistent = false;  // iot:ConnectAttributes: PersistentConnect
+  bool last_will = false;   // the same: LastWill
+};
+
+// Admission: who somebody is, and what holds for that client id from that address. It holds until
+// Effects name the principal, a certificate within its dates. A value, immutable.
+struct Admission {
+  std::string principal;  // a certificate's id, "local", "user/NAME"
+  // Compiled with what is known of the connection; null: everything is allowed, whatever is asked.
+  std::shared_ptr<const policy::PolicySet> policies;
+  WallTime not_before{0}, not_after = WallTime::never();
+  bool anywhere = false;  // it is the same for every client id and address
+};
+
+struct Denial {
+  std::string why;       // for the log and, in MQTT 5, for the client: no secrets
+  bool policy = false;   // by policy: `why` names a decision that decisions() explains
+  bool trouble = false;  // the store could not be read: another time it may be otherwise
+};
+
+using Outcome = std::variant<Admission, Denial>;
+
+// What the registry has changed while a connection was looked at.
+struct Change {
+  store::Sequence sequence = 0;  // durable first,
+  registry::Effects effects;     // then these,
+  std::function<void()> then;    // and this; may be empty
+};
+
+// Certificates that `gnomon device cert` has signed while nobody looked, by their id.
+struct Offline {
+  std::function<bool(const std::string& id)> is_left;
+  std::function<void(const std::string& id)> take;  // it is registered: it is left no more
+};
+
+// Devices: Owner: the server. Threads: any, all functions; what has to do with the store may wait
+// for its lock, so: a pool's.
+class Devices {
+ public:
+  struct Setup {
+    registry::Registry& registry;
+    const MonotonicClock& clock;
+    const WallClock& shown;  // what others see on their clocks: for dates of certificates
+    Offline offline;
+    std::function<void(Change)> changed;
+  };
+  explicit Devices(Setup setup) : setup_(std::move(setup)) {}
+
+  // A certificate is let in if it is registered, ACTIVE and within its dates. One that nobody knows
+  //   - and that is left in the folder, signed by one of `own`, is registered ACTIVE with the
+  //   policy
+  //     gnomon-devices;
+  //   - and that an ACTIVE CA with auto-registration has signed becomes PENDING_ACTIVATION. It is
+  //     denied, and so it is as long as that is its status; $aws/events/certificates/registered/CA
+  //     tells of each attempt.
+  Outcome admit(const crypto::Certificate& certificate, std::span<const crypto::Certificate> own,
+                const Arrival& arrival);
+  // Who needs no certificate: "local" by the policies of gnomon:local, "user/NAME" by those of
+  // gnomon:user/NAME and gnomon:users. Whoever calls has made sure that it is so.
+  Outcome admit(const std::string& principal, const Arrival& arrival);
+
+  // Whether an admission lets the CONNECT in: iot:Connect on client/CLIENT-ID. Does not read the
+  // store.
+  std::optional<Denial> connect(const Admission& admission, const Arrival& arrival);
+
+  // The certificate is registered, but perhaps was not done with when the server ended: it is done
+  // with now. For those that are left at a start.
+  void settle(const std::string& certificate_id);
+
+  [[nodiscard]] const Decisions& decisions() const { return decisions_; }
+
+ private:
+  using Status = std::variant<registry::CertificateStatus, Denial>;
+  Status meet(const crypto::Certificate& certificate, std::span<const crypto::Certificate> own);
+  Status register_left(const crypto::Certificate& certificate,
+                       std::span<const crypto::Certificate> own);
+  Status register_arrival(const crypto::Certificate& certificate);
+  // Hands the certificate its policy, and takes it from those that are left.
+  registry::Reply<registry::Nothing> finish(const std::string& certificate_id);
+  void announce_pending(const std::string& certificate_id, store::Sequence sequence,
+                        registry::Effects effects);
+  [[nodiscard]] std::string arn(const std::string& certificate_id) const;
+
+  const Setup setup_;
+  Decisions decisions_;
+  Guarded<LogLimiter> limiter_{LogLimiter(20)};
+};
+
+}  // namespace gnomon::identity
