@@ -40,7 +40,8 @@ void Connection::process(ByteView in) {
   for (;;) {
     if (heavy_ && state_ == State::established && shard_.is_full()) [[unlikely]]
       yield();
-    if (state_ == State::claiming || parked_ || yielding_ || (held_ && held_->full)) {
+    if (state_ == State::claiming || parked_ || yielding_ || (held_ && held_->full) ||
+        shard_.stopping_) {
       machine_.keep(in);
       if (state_ != State::claiming || machine_.kept() > limits::parked_bytes_max) {
         stream_->pause();

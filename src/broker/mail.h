@@ -331,10 +331,15 @@ struct Credit {
   std::unique_ptr<Block> block;
 };
 
-using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Authenticated,
-                          Renewed, Claim, Grant, Deny, Evict, Release, Opened, Change, Acks,
-                          Receive, ReleaseId, Replayed, ShareJoin, ShareJoined, ShareLeave, Hand,
-                          HandTaken, ShareReturn, Page, RetainedRequest, RetainedPage, Credit>;
+// The server stops, and this shard takes no more from its clients: the last that it had for the
+// other is before this.
+struct LastCall {};
+
+using Mail =
+    std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Authenticated, Renewed, Claim,
+                 Grant, Deny, Evict, Release, Opened, Change, Acks, Receive, ReleaseId, Replayed,
+                 ShareJoin, ShareJoined, ShareLeave, Hand, HandTaken, ShareReturn, Page,
+                 RetainedRequest, RetainedPage, Credit, LastCall>;
 
 struct Envelope {
   ShardId from = 0;

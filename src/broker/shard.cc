@@ -96,7 +96,7 @@ bool Shard::on_turn() {
     if (Connection* connection = find(ref)) connection->end_slow();
   }
   for (const ConnectionRef& ref : std::exchange(unholding_, {})) {
-    if (Connection* connection = find(ref)) connection->unhold();
+    if (Connection* connection = stopping_ ? nullptr : find(ref)) connection->unhold();
   }
   renew_connections();
   // Mail to oneself and what the keeper decides may cause more of both; each ends after a few.
@@ -125,7 +125,7 @@ bool Shard::on_turn() {
 
 bool Shard::has_mail() const {
   return !mailbox_.empty() || mail_at_ < mail_.size() || !self_mail_.empty() || mail_out_ ||
-         !unholding_.empty() || may_renew() || (!yielding_.empty() && !lane_late_) ||
+         !unholding_.empty() || may_renew() || (!yielding_.empty() && !lane_late_ && !stopping_) ||
          !late_releases_.empty() || acks_due_ ||
          ((!ready_releases_.empty() || acks_ready_) && !behind_) || keeper_.has_news();
 }
@@ -204,6 +204,13 @@ void Shard::retire(const ConnectionRef& ref) {
 
 void Shard::shut_down() {
   stopping_ = true;
+  for (std::size_t shard = 0; shard < outboxes_.size(); ++shard) {
+    send(static_cast<ShardId>(shard), LastCall());
+  }
+}
+
+void Shard::handle_last_call() {
+  if (++last_calls_ < outboxes_.size()) return;
   for (std::size_t i = 0; i < places_.size(); ++i) {
     if (places_[i].connection) places_[i].connection->shut_down();
   }
@@ -315,6 +322,7 @@ void Shard::handle(Envelope& envelope) {
             with(page.connection, [&](Connection& c) { c.replayed(page); });
           },
           [&](ShareJoined& joined) { handle_joined(joined); },
+          [&](LastCall&) { handle_last_call(); },
           [&](auto& for_keeper) { keeper_.handle(for_keeper); },
       },
       envelope.mail);

@@ -96,7 +96,9 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   // go on with what they may do now, or are told 0x87 and end. One whose CONNECT is being decided
   // is asked about once it is.
   void recheck(const Principals& changed);
-  // Tells every client that the server stops. drained() is true when their output is taken.
+  // Takes no more from clients; once every shard has come so far, so that what was acknowledged is
+  // where it goes to, tells each that the server stops. drained() is true when their output is
+  // taken. To be called on all shards.
   void shut_down();
   [[nodiscard]] bool drained() const;
 
@@ -255,6 +257,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   [[nodiscard]] std::vector<std::uint64_t> live_from(std::uint64_t sequence,
                                                      std::uint64_t own) const;
   void flush_outboxes();
+  void handle_last_call();
 
   const ShardId id_;
   const Profile& profile_;
@@ -274,6 +277,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   int unauthenticated_ = 0;
   int established_ = 0;
   bool stopping_ = false;
+  std::size_t last_calls_ = 0;  // shards that have stopped taking, this one among them
 
   std::map<std::string, std::shared_ptr<Trace>, std::less<>> traces_;  // by client id
 

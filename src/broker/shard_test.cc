@@ -365,5 +365,33 @@ TEST_CASE("shut-down: 0x8B, no will, new connections refused") {
   CHECK(late.closed());
 }
 
+TEST_CASE("shut-down: what was acknowledged is delivered first, between shards too") {
+  std::size_t acknowledged = 0;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    Broker broker(3, seed);
+    Client publisher(broker, "p");
+    publisher.start();
+    settle(broker, publisher);
+    Client subscriber(broker, "s");  // on another shard
+    subscriber.start();
+    settle(broker, publisher, subscriber);
+    subscriber.subscribe("t", 1);
+    settle(broker, publisher, subscriber);
+    for (int i = 0; i < 40; ++i) publisher.publish("t", std::to_string(i), 1);
+    for (std::uint64_t turns = broker.random.below(6); turns > 0; --turns) broker.network.step();
+    for (int i = 0; i < 3; ++i) {
+      broker.loops[i]->post([shard = broker.shards[i].get()] { shard->shut_down(); });
+    }
+    settle(broker, publisher, subscriber);
+    CAPTURE(seed);
+    CHECK(subscriber.got.size() >= publisher.pubacks.size());
+    CHECK(publisher.disconnected == Reason::server_shutting_down);
+    CHECK(subscriber.disconnected == Reason::server_shutting_down);
+    for (const auto& shard : broker.shards) CHECK(shard->drained());
+    acknowledged += publisher.pubacks.size();
+  }
+  CHECK(acknowledged > 0);
+}
+
 }  // namespace
 }  // namespace gnomon::broker
