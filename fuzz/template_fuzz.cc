@@ -3,12 +3,13 @@
 // model states, within its limits, and to the same again.
 //
 // Input: the template, then parameters "NAME=VALUE", parted by bytes 0x00.
+#include "provisioning/template.h"
+
 #include <cstdlib>
 #include <string>
 
 #include "base/bytes.h"
 #include "base/limits.h"
-#include "provisioning/template.h"
 
 namespace {
 

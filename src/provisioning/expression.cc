@@ -92,8 +92,8 @@ class Reading {
     const auto* pair = list_of(argument, 2);
     if (pair == nullptr) return wrong("Fn::Select expects [index, list]");
     const bj::value& at = pair->at(0);
-    auto index = at.is_int64() ? Result<Expression>(literal(std::to_string(at.get_int64())))
-                               : read(at);
+    auto index =
+        at.is_int64() ? Result<Expression>(literal(std::to_string(at.get_int64()))) : read(at);
     if (!index) return index;
     auto list = read(pair->at(1));
     if (!list) return list;
@@ -115,7 +115,8 @@ class Reading {
   Result<Expression> read_split(const bj::value& argument) const {
     const auto* pair = list_of(argument, 2);
     if (pair == nullptr || !pair->at(0).is_string() || pair->at(0).get_string().empty())
-      return wrong("Fn::Split expects [delimiter, text], with a delimiter of one character or more");
+      return wrong(
+          "Fn::Split expects [delimiter, text], with a delimiter of one character or more");
     auto text = read(pair->at(1));
     if (!text) return text;
     return Expression{Kind::split, std::string(pair->at(0).get_string()), {std::move(*text)}};
@@ -148,7 +149,8 @@ class Reading {
       if (end == std::string_view::npos) return wrong("Fn::Sub: a variable does not end: ${…}");
       parts.arguments.push_back(literal(rest.substr(0, at)));
       const std::string name(rest.substr(at + 2, end - at - 2));
-      auto part = name.starts_with('!') ? literal("${" + name.substr(1) + '}') : variable(name, own);
+      auto part =
+          name.starts_with('!') ? literal("${" + name.substr(1) + '}') : variable(name, own);
       if (!part) return part;
       parts.arguments.push_back(std::move(*part));
       rest.remove_prefix(end + 1);

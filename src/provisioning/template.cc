@@ -33,11 +33,11 @@ std::string list_of(const Names& names) {
 
 // Refuses a member that is not one of `names`: nothing of a template is left out of account.
 template <class Names>
-Result<void> check_members(const bj::object& object, const std::string& where,
-                           const Names& names) {
+Result<void> check_members(const bj::object& object, const std::string& where, const Names& names) {
   for (const auto& [name, value] : object) {
     if (std::ranges::find(names, std::string_view(name)) == names.end())
-      return wrong(where, "unknown member " + std::string(name) + " (known: " + list_of(names) + ')');
+      return wrong(where,
+                   "unknown member " + std::string(name) + " (known: " + list_of(names) + ')');
   }
   return {};
 }
@@ -162,8 +162,7 @@ class TemplateReader {
     }
     return {};
   }
-  Result<void> resource(const std::string& name, const bj::value& value,
-                        const std::string& where) {
+  Result<void> resource(const std::string& name, const bj::value& value, const std::string& where) {
     constexpr std::array<std::string_view, 3> members{"Type", "Properties", "OverrideSettings"};
     const auto object = object_at(value, where);
     if (!object) return object.error();
@@ -226,8 +225,8 @@ class TemplateReader {
       return wrong(where, "either PolicyName or PolicyDocument is required");
     if (made.type != Type::certificate) return {};
     if (count({"CertificateId", "CertificatePem", "CertificateSigningRequest"}) != 1) {
-      return wrong(where,
-                   "one of CertificateId, CertificatePem and CertificateSigningRequest is required");
+      return wrong(
+          where, "one of CertificateId, CertificatePem and CertificateSigningRequest is required");
     }
     if (count({"CACertificatePem"}) == 1 && count({"CertificatePem"}) == 0)
       return wrong(where, "CACertificatePem goes with CertificatePem");
@@ -246,9 +245,8 @@ class TemplateReader {
       const bool merges = thing && name != "ThingTypeName";
       const auto setting = override_of(given, merges);
       if (!setting) {
-        return Result<void>(
-            wrong(at, merges ? "expected DO_NOTHING, REPLACE, MERGE or FAIL"
-                             : "expected DO_NOTHING, REPLACE or FAIL"));
+        return Result<void>(wrong(at, merges ? "expected DO_NOTHING, REPLACE, MERGE or FAIL"
+                                             : "expected DO_NOTHING, REPLACE or FAIL"));
       }
       made.overrides.emplace(name, *setting);
       return Result<void>();
