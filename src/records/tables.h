@@ -8,9 +8,11 @@ namespace gnomon::records {
 
 // The first id of each owner; the next owner's first is behind its last.
 enum class Owner : std::uint8_t {
-  broker = 0,     // broker/records.h: sessions, queues, retained messages, wills
-  registry = 32,  // registry/tables.h
-  nobody = 64,
+  broker = 0,         // broker/records.h: sessions, queues, retained messages, wills
+  registry = 32,      // registry/tables.h
+  iam = 64,           // users, roles, their keys
+  provisioning = 96,  // provisioning/tables.h
+  nobody = 112,
 };
 
 }  // namespace gnomon::records

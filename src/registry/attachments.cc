@@ -8,6 +8,7 @@
 #include "registry/group_records.h"
 #include "registry/membership_records.h"
 #include "registry/policy_records.h"
+#include "registry/steps.h"
 #include "registry/thing_records.h"
 
 namespace gnomon::registry {
@@ -83,30 +84,34 @@ class Collector {
 
 }  // namespace
 
+Reply<Nothing> attach_policy(Change& change, const std::string& policy_name,
+                             const std::string& target) {
+  auto pair = find(change, policy_name, target);
+  if (!pair) return pair.error();
+  if (pair->attached(policy_name)) return Nothing{};
+  if (pair->attachment.policies.size() == limits::policies_attached_max) {
+    return Failure(Kind::limit_exceeded, "At most " +
+                                             std::to_string(limits::policies_attached_max) +
+                                             " policies can be attached to a target.");
+  }
+  // Whoever is about to delete the policy sees that it must not.
+  if (pair->policy.closing) {
+    pair->policy.closing = false;
+    save(change.records, key(Table::policy, policy_name), pair->policy);
+  }
+  pair->attachment.policies.insert(pair->place(policy_name), policy_name);
+  save_attachment(change.records, pair->target, pair->attachment);
+  const bool group = pair->target.kind == Target::Kind::group;
+  save(change.records, target_key(policy_name, pair->target),
+       stored::PolicyTarget{group ? pair->named.id : ""});
+  touch(change, pair->target);
+  return Nothing{};
+}
+
 Written<Nothing> attach_policy(Registry& registry, const std::string& policy_name,
                                const std::string& target) {
-  return change(registry, [&](Change& change) -> Reply<Nothing> {
-    auto pair = find(change, policy_name, target);
-    if (!pair) return pair.error();
-    if (pair->attached(policy_name)) return Nothing{};
-    if (pair->attachment.policies.size() == limits::policies_attached_max) {
-      return Failure(Kind::limit_exceeded, "At most " +
-                                               std::to_string(limits::policies_attached_max) +
-                                               " policies can be attached to a target.");
-    }
-    // Whoever is about to delete the policy sees that it must not.
-    if (pair->policy.closing) {
-      pair->policy.closing = false;
-      save(change.records, key(Table::policy, policy_name), pair->policy);
-    }
-    pair->attachment.policies.insert(pair->place(policy_name), policy_name);
-    save_attachment(change.records, pair->target, pair->attachment);
-    const bool group = pair->target.kind == Target::Kind::group;
-    save(change.records, target_key(policy_name, pair->target),
-         stored::PolicyTarget{group ? pair->named.id : ""});
-    touch(change, pair->target);
-    return Nothing{};
-  });
+  return change(registry,
+                [&](Change& change) { return attach_policy(change, policy_name, target); });
 }
 
 Written<Nothing> detach_policy(Registry& registry, const std::string& policy_name,

@@ -6,6 +6,7 @@
 #include "crypto/request.h"
 #include "registry/attachment_records.h"
 #include "registry/certificate_records.h"
+#include "registry/steps.h"
 
 namespace gnomon::registry {
 
@@ -31,9 +32,9 @@ records::Key authority_key(std::string_view authority, const stored::Certificate
       .last(id);
 }
 
-// Writes a new certificate. Errors: resource_already_exists.
+// Writes a new certificate, and lists it, unless told otherwise. Errors: resource_already_exists.
 Reply<RegisteredCertificate> insert(Change& change, const crypto::Certificate& from,
-                                    stored::Certificate certificate) {
+                                    stored::Certificate certificate, bool listed = true) {
   const std::string& id = from.id();
   const std::string arn = arn_of(change.registry, id);
   if (!change.records.absent(key(Table::certificate, id)))
@@ -44,30 +45,17 @@ Reply<RegisteredCertificate> insert(Change& change, const crypto::Certificate& f
   certificate.generation_id = change.new_id();
   certificate.der = from.der();
   save(change.records, key(Table::certificate, id), certificate);
-  change.records.put(age_key(Table::certificate_by_age, change.now, id), "");
+  if (listed) change.records.put(age_key(Table::certificate_by_age, change.now, id), "");
   if (!certificate.authority.empty())
     change.records.put(authority_key(certificate.authority, certificate, id), "");
   change.touched.principals.insert(id);
   return RegisteredCertificate{arn, id};
 }
 
-// What is issued here: `subject_der` of a request, empty for the standing name.
-Result<crypto::Certificate> issue(Registry& registry, const crypto::PublicKey& key,
-                                  std::string subject_der) {
-  crypto::Issue what;
-  what.profile = crypto::Profile::device;
-  what.common_name = subject_without_request;
-  what.subject_der = std::move(subject_der);
-  const auto second = std::chrono::milliseconds(std::chrono::seconds(1)).count();
-  what.from.ms = (registry.clock.now().ms - valid_before.count()) / second * second;
-  what.until = std::min(crypto::far_end, registry.devices.certificate.not_after());
-  return crypto::issue(what, key, registry.devices, registry.random);
-}
-
 // Issues a certificate and keeps it.
 Written<CreatedCertificate> create(Registry& registry, const crypto::PublicKey& key,
                                    const std::string& subject_der, CertificateStatus status) {
-  const auto certificate = issue(registry, key, subject_der);
+  const auto certificate = issue_certificate(registry, key, subject_der);
   if (!certificate) return invalid(certificate.error().message);
   return change(registry, [&](Change& change) -> Reply<CreatedCertificate> {
     stored::Certificate record;
@@ -135,6 +123,40 @@ Reply<Page<CertificateEntry>> list_by(const Registry& registry, Listing listing,
 
 }  // namespace
 
+Result<crypto::Certificate> issue_certificate(const Registry& registry,
+                                              const crypto::PublicKey& key, std::string subject_der,
+                                              WallTime until) {
+  crypto::Issue what;
+  what.profile = crypto::Profile::device;
+  what.common_name = subject_without_request;
+  what.subject_der = std::move(subject_der);
+  const auto second = std::chrono::milliseconds(std::chrono::seconds(1)).count();
+  what.from.ms = (registry.clock.now().ms - valid_before.count()) / second * second;
+  what.until = std::min(until, registry.devices.certificate.not_after());
+  return crypto::issue(what, key, registry.devices, registry.random);
+}
+
+Result<crypto::Certificate> issue_for_request(const Registry& registry,
+                                              std::string_view request_pem) {
+  const auto request = crypto::read_request(request_pem);
+  if (!request) return request.error();
+  const bool named = !request->subject.parts.empty();
+  return issue_certificate(registry, request->key, named ? request->subject.der : "");
+}
+
+Reply<RegisteredCertificate> keep_issued(Change& change, const crypto::Certificate& certificate,
+                                         CertificateStatus status, bool listed) {
+  stored::Certificate record;
+  record.status = status;
+  return insert(change, certificate, record, listed);
+}
+
+std::optional<CertificateState> find_certificate(Change& change, std::string_view certificate_id) {
+  const auto certificate = load_certificate(change.records, canonical_id(certificate_id));
+  if (!certificate) return std::nullopt;
+  return CertificateState{certificate->status, pem_of(change.records, certificate->der)};
+}
+
 std::string_view to_string(CertificateStatus status) {
   return status_names[static_cast<std::size_t>(status) % status_names.size()];
 }
@@ -174,25 +196,28 @@ Written<CreatedCertificate> create_certificate_from_csr(Registry& registry,
   return create(registry, request->key, named ? request->subject.der : "", status);
 }
 
+Reply<RegisteredCertificate> register_certificate(Change& change,
+                                                  const RegisterCertificate& request) {
+  if (!may_be_set(request.status)) return wrong_status(request.status);
+  const auto certificate = read_certificate(change.registry, request.certificate_pem);
+  if (!certificate) return certificate.error();
+  const auto authority_id =
+      find_authority(change.records, *certificate, request.ca_certificate_pem);
+  if (!authority_id) return authority_id.error();
+  const auto authority = load_authority(change.records, *authority_id);
+  if (!authority || !authority->active) {
+    return Failure(Kind::certificate_state,
+                   "The CA certificate " + *authority_id + " is not ACTIVE.");
+  }
+  stored::Certificate record;
+  record.status = request.status;
+  record.authority = *authority_id;
+  return insert(change, *certificate, record);
+}
+
 Written<RegisteredCertificate> register_certificate(Registry& registry,
                                                     const RegisterCertificate& request) {
-  if (!may_be_set(request.status)) return wrong_status(request.status);
-  const auto certificate = read_certificate(registry, request.certificate_pem);
-  if (!certificate) return certificate.error();
-  return change(registry, [&](Change& change) -> Reply<RegisteredCertificate> {
-    const auto authority_id =
-        find_authority(change.records, *certificate, request.ca_certificate_pem);
-    if (!authority_id) return authority_id.error();
-    const auto authority = load_authority(change.records, *authority_id);
-    if (!authority || !authority->active) {
-      return Failure(Kind::certificate_state,
-                     "The CA certificate " + *authority_id + " is not ACTIVE.");
-    }
-    stored::Certificate record;
-    record.status = request.status;
-    record.authority = *authority_id;
-    return insert(change, *certificate, record);
-  });
+  return change(registry, [&](Change& change) { return register_certificate(change, request); });
 }
 
 Written<RegisteredCertificate> register_certificate_without_ca(Registry& registry,
@@ -219,25 +244,31 @@ Written<RegisteredCertificate> register_issued(Registry& registry,
   });
 }
 
+Reply<RegisteredCertificate> register_arrival(Change& change,
+                                              const crypto::Certificate& certificate,
+                                              std::string_view ca_certificate_id) {
+  const std::string& id = certificate.id();
+  if (load_certificate(change.records, id))
+    return RegisteredCertificate{arn_of(change.registry, id), id};
+  const std::string authority_id = canonical_id(ca_certificate_id);
+  const auto authority = load_authority(change.records, authority_id);
+  if (!authority) return no_authority(authority_id);
+  if (!authority->active || !authority->auto_registration) {
+    return Failure(Kind::certificate_state,
+                   "The CA certificate " + authority_id + " is not ACTIVE with auto-registration.");
+  }
+  stored::Certificate record;
+  record.status = CertificateStatus::pending_activation;
+  record.authority = authority_id;
+  record.mode = authority->mode;
+  return insert(change, certificate, record);
+}
+
 Written<RegisteredCertificate> register_arrival(Registry& registry,
                                                 const crypto::Certificate& certificate,
                                                 std::string_view ca_certificate_id) {
-  return change(registry, [&](Change& change) -> Reply<RegisteredCertificate> {
-    const std::string& id = certificate.id();
-    if (load_certificate(change.records, id))
-      return RegisteredCertificate{arn_of(registry, id), id};
-    const std::string authority_id = canonical_id(ca_certificate_id);
-    const auto authority = load_authority(change.records, authority_id);
-    if (!authority) return no_authority(authority_id);
-    if (!authority->active || !authority->auto_registration) {
-      return Failure(Kind::certificate_state, "The CA certificate " + authority_id +
-                                                  " is not ACTIVE with auto-registration.");
-    }
-    stored::Certificate record;
-    record.status = CertificateStatus::pending_activation;
-    record.authority = authority_id;
-    record.mode = authority->mode;
-    return insert(change, certificate, record);
+  return change(registry, [&](Change& change) {
+    return register_arrival(change, certificate, ca_certificate_id);
   });
 }
 
@@ -277,55 +308,63 @@ Reply<std::optional<CertificateStatus>> status_of(const Registry& registry,
       });
 }
 
+Reply<Nothing> update_certificate(Change& change, std::string_view certificate_id,
+                                  CertificateStatus new_status) {
+  const std::string id = canonical_id(certificate_id);
+  auto certificate = load_certificate(change.records, id);
+  if (!certificate) return no_certificate(id);
+  if (!may_be_set(new_status)) return wrong_status(new_status);
+  if (certificate->status == new_status) return Nothing{};
+  certificate->status = new_status;
+  certificate->modified = change.now;
+  certificate->generation_id = change.new_id();
+  ++certificate->version;
+  save(change.records, key(Table::certificate, id), *certificate);
+  change.touched.principals.insert(id);
+  return Nothing{};
+}
+
 Written<Nothing> update_certificate(Registry& registry, std::string_view certificate_id,
                                     CertificateStatus new_status) {
-  return change(registry, [&](Change& change) -> Reply<Nothing> {
+  return change(registry, [&](Change& change) {
     change.records.always();  // a certificate is revoked on a full disk, too
-    const std::string id = canonical_id(certificate_id);
-    auto certificate = load_certificate(change.records, id);
-    if (!certificate) return no_certificate(id);
-    if (!may_be_set(new_status)) return wrong_status(new_status);
-    if (certificate->status == new_status) return Nothing{};
-    certificate->status = new_status;
-    certificate->modified = change.now;
-    certificate->generation_id = change.new_id();
-    ++certificate->version;
-    save(change.records, key(Table::certificate, id), *certificate);
-    change.touched.principals.insert(id);
-    return Nothing{};
+    return update_certificate(change, certificate_id, new_status);
   });
+}
+
+Reply<Nothing> delete_certificate(Change& change, std::string_view certificate_id, bool force) {
+  const std::string id = canonical_id(certificate_id);
+  const auto certificate = load_certificate(change.records, id);
+  if (!certificate) return no_certificate(id);
+  if (certificate->status == CertificateStatus::active) {
+    return Failure(
+        Kind::certificate_state,
+        "Certificate must be deactivated (not ACTIVE) before deletion. CertificateId=" + id);
+  }
+  const Target target{Target::Kind::certificate, id};
+  const stored::Attachment attachment = load_attachment(change.records, target);
+  const std::string arn = arn_of(change.registry, id);
+  if (attachment.things > 0) {
+    return Failure(Kind::delete_conflict,
+                   "Things must be detached before deletion (arn: " + arn + ")");
+  }
+  if (!attachment.policies.empty() && !force) {
+    return Failure(Kind::delete_conflict,
+                   "Certificate policies must be detached before deletion (arn: " + arn + ")");
+  }
+  detach_all(change.records, target);
+  change.records.erase(age_key(Table::certificate_by_age, certificate->created, id));
+  if (!certificate->authority.empty())
+    change.records.erase(authority_key(certificate->authority, *certificate, id));
+  change.records.erase(key(Table::certificate, id));
+  change.touched.principals.insert(id);
+  return Nothing{};
 }
 
 Written<Nothing> delete_certificate(Registry& registry, std::string_view certificate_id,
                                     bool force) {
-  return change(registry, [&](Change& change) -> Reply<Nothing> {
-    const std::string id = canonical_id(certificate_id);
-    const auto certificate = load_certificate(change.records, id);
-    if (!certificate) return no_certificate(id);
-    if (certificate->status == CertificateStatus::active) {
-      return Failure(
-          Kind::certificate_state,
-          "Certificate must be deactivated (not ACTIVE) before deletion. CertificateId=" + id);
-    }
-    const Target target{Target::Kind::certificate, id};
-    const stored::Attachment attachment = load_attachment(change.records, target);
-    const std::string arn = arn_of(registry, id);
-    if (attachment.things > 0) {
-      return Failure(Kind::delete_conflict,
-                     "Things must be detached before deletion (arn: " + arn + ")");
-    }
-    if (!attachment.policies.empty() && !force) {
-      return Failure(Kind::delete_conflict,
-                     "Certificate policies must be detached before deletion (arn: " + arn + ")");
-    }
-    detach_all(change.records, target);
-    change.records.erase(age_key(Table::certificate_by_age, certificate->created, id));
-    if (!certificate->authority.empty())
-      change.records.erase(authority_key(certificate->authority, *certificate, id));
-    change.records.erase(key(Table::certificate, id));
-    change.touched.principals.insert(id);
-    return Nothing{};
-  });
+  return change(registry,
+                [&](Change& change) { return delete_certificate(change, certificate_id, force); });
 }
 
 Reply<Page<CertificateEntry>> list_certificates(const Registry& registry, bool ascending,

@@ -1,4 +1,5 @@
-// Change: one attempt of an operation that changes the registry. Internal to the module.
+// Change: one attempt of an operation that changes the registry. For the module, and for those that
+// compose its steps (steps.h).
 #pragma once
 
 #include <functional>

@@ -10,6 +10,8 @@ std::string_view to_string(Kind kind) {
       return "CertificateStateException";
     case Kind::certificate_validation:
       return "CertificateValidationException";
+    case Kind::conflicting_resource_update:
+      return "ConflictingResourceUpdateException";
     case Kind::delete_conflict:
       return "DeleteConflictException";
     case Kind::invalid_request:
@@ -24,6 +26,8 @@ std::string_view to_string(Kind kind) {
       return "ResourceAlreadyExistsException";
     case Kind::resource_not_found:
       return "ResourceNotFoundException";
+    case Kind::resource_registration_failure:
+      return "ResourceRegistrationFailureException";
     case Kind::service_unavailable:
       return "ServiceUnavailableException";
     case Kind::version_conflict:

@@ -14,6 +14,7 @@ enum class Kind : std::uint8_t {
   certificate_conflict,    // CertificateConflictException
   certificate_state,       // CertificateStateException
   certificate_validation,  // and so on
+  conflicting_resource_update,
   delete_conflict,
   invalid_request,
   limit_exceeded,
@@ -21,6 +22,7 @@ enum class Kind : std::uint8_t {
   registration_code_validation,
   resource_already_exists,  // has resource_id and resource_arn
   resource_not_found,
+  resource_registration_failure,
   service_unavailable,  // the store refuses; whoever tries again later may succeed
   version_conflict,
   versions_limit_exceeded,

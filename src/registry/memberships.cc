@@ -6,6 +6,7 @@
 #include "registry/events.h"
 #include "registry/group_records.h"
 #include "registry/membership_records.h"
+#include "registry/steps.h"
 #include "registry/thing_records.h"
 
 namespace gnomon::registry {
@@ -143,18 +144,22 @@ Written<Nothing> remove_thing_from_thing_group(Registry& registry,
   });
 }
 
+Reply<Nothing> update_thing_groups_for_thing(Change& change,
+                                             const UpdateThingGroupsForThing& request) {
+  auto member = load_member(change, request.thing_name);
+  if (!member) return member.error();
+  for (const std::string& group : request.thing_groups_to_remove)
+    if (auto left = member->leave(group); !left) return left;
+  for (const std::string& group : request.thing_groups_to_add)
+    if (auto joined = member->join(group); !joined) return joined;
+  member->save();
+  return Nothing{};
+}
+
 Written<Nothing> update_thing_groups_for_thing(Registry& registry,
                                                const UpdateThingGroupsForThing& request) {
-  return change(registry, [&](Change& change) -> Reply<Nothing> {
-    auto member = load_member(change, request.thing_name);
-    if (!member) return member.error();
-    for (const std::string& group : request.thing_groups_to_remove)
-      if (auto left = member->leave(group); !left) return left;
-    for (const std::string& group : request.thing_groups_to_add)
-      if (auto joined = member->join(group); !joined) return joined;
-    member->save();
-    return Nothing{};
-  });
+  return change(registry,
+                [&](Change& change) { return update_thing_groups_for_thing(change, request); });
 }
 
 namespace {

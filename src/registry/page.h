@@ -25,7 +25,7 @@ struct Page {
   std::string next_token;  // empty: this is the last page
 };
 
-// ---- internal to the module
+// ---- for the module, and for others that list records of their own
 
 // An entry of a table.
 struct Entry {

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "policy/document.h"
 #include "registry/policy_records.h"
+#include "registry/steps.h"
 #include "registry/tag_records.h"
 
 namespace gnomon::registry {
@@ -101,26 +102,32 @@ Written<bool> erase_closed(Registry& registry, const std::string& name) {
 
 }  // namespace
 
+bool has_policy(Change& change, std::string_view policy_name) {
+  return load_policy(change.records, policy_name).has_value();
+}
+
 Failure no_policy(std::string_view name) {
   return not_found("Policy not found (name=" + std::string(name) + ")");
 }
 
-Written<PolicyVersionDescription> create_policy(Registry& registry, const CreatePolicy& request) {
+Reply<PolicyVersionDescription> create_policy(Change& change, const CreatePolicy& request) {
   if (auto checked = check_document(request.policy_document); !checked) return checked.error();
-  return change(registry, [&](Change& change) -> Reply<PolicyVersionDescription> {
-    const std::string& name = request.policy_name;
-    if (load_policy(change.records, name)) {
-      return already_exists("Policy cannot be created - name already exists (name=" + name + ")",
-                            name, change.arn(policy_resource(name)));
-    }
-    if (auto tagged = save_tags(change.records, policy_resource(name), request.tags); !tagged)
-      return tagged.error();
-    stored::Policy policy;
-    policy.created = change.now;
-    auto answer = add_version(change, name, policy, 1, request.policy_document);
-    save(change.records, key(Table::policy, name), policy);
-    return answer;
-  });
+  const std::string& name = request.policy_name;
+  if (load_policy(change.records, name)) {
+    return already_exists("Policy cannot be created - name already exists (name=" + name + ")",
+                          name, change.arn(policy_resource(name)));
+  }
+  if (auto tagged = save_tags(change.records, policy_resource(name), request.tags); !tagged)
+    return tagged.error();
+  stored::Policy policy;
+  policy.created = change.now;
+  auto answer = add_version(change, name, policy, 1, request.policy_document);
+  save(change.records, key(Table::policy, name), policy);
+  return answer;
+}
+
+Written<PolicyVersionDescription> create_policy(Registry& registry, const CreatePolicy& request) {
+  return change(registry, [&](Change& change) { return create_policy(change, request); });
 }
 
 Reply<PolicyDescription> get_policy(const Registry& registry, std::string_view policy_name) {

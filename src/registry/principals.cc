@@ -1,6 +1,7 @@
 #include "registry/principals.h"
 
 #include "registry/attachment_records.h"
+#include "registry/steps.h"
 #include "registry/target.h"
 #include "registry/thing_records.h"
 
@@ -101,22 +102,24 @@ std::string_view to_string(ThingPrincipalType type) {
   return type == ThingPrincipalType::exclusive_thing ? "EXCLUSIVE_THING" : "NON_EXCLUSIVE_THING";
 }
 
+Reply<Nothing> attach_thing_principal(Change& change, const AttachThingPrincipal& request) {
+  auto pair = Pair::find(change, request.thing_name, request.principal);
+  if (!pair) return pair.error();
+  const bool exclusive = request.thing_principal_type == ThingPrincipalType::exclusive_thing;
+  const stored::Attachment& is = pair->attachment();
+  const std::uint64_t others = is.things - (pair->attached() ? 1 : 0);
+  if (others > 0 && is.exclusive) {
+    return invalid("The principal is attached to another thing as its only one (" +
+                   std::string(to_string(ThingPrincipalType::exclusive_thing)) + ").");
+  }
+  if (others > 0 && exclusive)
+    return invalid("The principal is attached to other things, so it cannot be for this alone.");
+  if (!pair->attached() || is.exclusive != exclusive) pair->attach(exclusive);
+  return Nothing{};
+}
+
 Written<Nothing> attach_thing_principal(Registry& registry, const AttachThingPrincipal& request) {
-  return change(registry, [&](Change& change) -> Reply<Nothing> {
-    auto pair = Pair::find(change, request.thing_name, request.principal);
-    if (!pair) return pair.error();
-    const bool exclusive = request.thing_principal_type == ThingPrincipalType::exclusive_thing;
-    const stored::Attachment& is = pair->attachment();
-    const std::uint64_t others = is.things - (pair->attached() ? 1 : 0);
-    if (others > 0 && is.exclusive) {
-      return invalid("The principal is attached to another thing as its only one (" +
-                     std::string(to_string(ThingPrincipalType::exclusive_thing)) + ").");
-    }
-    if (others > 0 && exclusive)
-      return invalid("The principal is attached to other things, so it cannot be for this alone.");
-    if (!pair->attached() || is.exclusive != exclusive) pair->attach(exclusive);
-    return Nothing{};
-  });
+  return change(registry, [&](Change& change) { return attach_thing_principal(change, request); });
 }
 
 Written<Nothing> detach_thing_principal(Registry& registry, const std::string& thing_name,

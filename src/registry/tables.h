@@ -39,7 +39,7 @@ enum class Table : std::uint8_t {
   tags = 55,                      // resource ("policy/dev") → Tags
   tables
 };
-static_assert(static_cast<int>(Table::tables) <= static_cast<int>(records::Owner::nobody));
+static_assert(static_cast<int>(Table::tables) <= static_cast<int>(records::Owner::iam));
 
 [[nodiscard]] inline records::Key key(Table table) {
   return records::Key(static_cast<std::uint8_t>(table));

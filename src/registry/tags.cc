@@ -18,14 +18,17 @@ struct TagsRecord {
 
 struct Taggable {
   std::string_view kind;
-  Table table;
+  std::uint8_t table;
 };
-constexpr std::array<Taggable, 5> taggables{{
-    {"thingtype/", Table::thing_type},
-    {"thinggroup/", Table::group},
-    {"billinggroup/", Table::billing_group},
-    {"policy/", Table::policy},
-    {"cacert/", Table::authority},
+constexpr std::uint8_t id_of(Table table) { return static_cast<std::uint8_t>(table); }
+constexpr std::array<Taggable, 7> taggables{{
+    {"thingtype/", id_of(Table::thing_type)},
+    {"thinggroup/", id_of(Table::group)},
+    {"billinggroup/", id_of(Table::billing_group)},
+    {"policy/", id_of(Table::policy)},
+    {"cacert/", id_of(Table::authority)},
+    {"provisioningtemplate/", template_table},
+    {"rolealias/", role_alias_table},
 }};
 
 // The resource that an ARN names: "policy/dev". It is there, and whoever commits depends on that.
@@ -34,13 +37,13 @@ Reply<std::string> find_resource(const Registry& registry, records::Transaction&
   const std::string_view resource = resource_of(registry, arn);
   for (const Taggable& taggable : taggables) {
     if (!resource.starts_with(taggable.kind)) continue;
-    if (records.absent(key(taggable.table, resource.substr(taggable.kind.size()))))
+    if (records.absent(records::Key(taggable.table).last(resource.substr(taggable.kind.size()))))
       return not_found("The resource " + std::string(arn) + " does not exist.");
     return std::string(resource);
   }
   return invalid("Invalid resource ARN: " + std::string(arn) +
-                 " (expected a thing type, thing group, billing group, policy or CA certificate of "
-                 "this account)");
+                 " (expected a thing type, thing group, billing group, policy, CA certificate, "
+                 "provisioning template or role alias of this account)");
 }
 
 Tags load_tags(records::Transaction& records, std::string_view resource) {

@@ -1,6 +1,6 @@
 // Tags of resources: TagResource, UntagResource, ListTagsForResource. Of the registry's: thing
-// types, thing groups, billing groups, policies, CA certificates. (Things and device certificates
-// have none, as with AWS.)
+// types, thing groups, billing groups, policies, CA certificates; and provisioning templates and
+// role aliases. (Things and device certificates have none, as with AWS.)
 #pragma once
 
 #include <map>

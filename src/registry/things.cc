@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "registry/events.h"
 #include "registry/membership_records.h"
+#include "registry/steps.h"
 #include "registry/thing_records.h"
 
 namespace gnomon::registry {
@@ -62,29 +63,40 @@ bool same(const stored::Thing& thing, const stored::Thing& wanted, const std::st
 
 }  // namespace
 
+std::optional<ThingState> find_thing(Change& change, const std::string& thing_name) {
+  const auto thing = load_thing(change.records, thing_name);
+  if (!thing) return std::nullopt;
+  ThingState state{thing->type, {}};
+  for (const stored::Membership& in : load_memberships(change.records, thing_name))
+    state.thing_groups.push_back(in.group.name);
+  return state;
+}
+
+Reply<CreatedThing> create_thing(Change& change, const CreateThing& request) {
+  const std::string& name = request.thing_name;
+  const std::string arn = arn_of(change.registry, name);
+  auto wanted = make_thing(change, request);
+  if (!wanted) return wanted.error();
+  if (const auto thing = load_thing(change.records, name)) {
+    if (same(*thing, *wanted, request.thing_type_name))
+      return CreatedThing{name, arn, uuid(thing->id)};
+    return already_exists("Thing " + name + " already exists in account with different attributes.",
+                          name, arn);
+  }
+  if (!request.thing_type_name.empty()) {
+    if (auto typed = set_type(change, request.thing_type_name, *wanted); !typed)
+      return typed.error();
+  }
+  if (auto checked = check_attributes(*wanted); !checked) return checked.error();
+  wanted->id = change.new_id();
+  save_thing(change.records, name, std::nullopt, *wanted);
+  announce_thing(change, Operation::created, name, *wanted);
+  if (!wanted->type.empty()) announce_type_association(change, true, name, *wanted, wanted->type);
+  return CreatedThing{name, arn, uuid(wanted->id)};
+}
+
 Written<CreatedThing> create_thing(Registry& registry, const CreateThing& request) {
-  return change(registry, [&](Change& change) -> Reply<CreatedThing> {
-    const std::string& name = request.thing_name;
-    const std::string arn = arn_of(registry, name);
-    auto wanted = make_thing(change, request);
-    if (!wanted) return wanted.error();
-    if (const auto thing = load_thing(change.records, name)) {
-      if (same(*thing, *wanted, request.thing_type_name))
-        return CreatedThing{name, arn, uuid(thing->id)};
-      return already_exists(
-          "Thing " + name + " already exists in account with different attributes.", name, arn);
-    }
-    if (!request.thing_type_name.empty()) {
-      if (auto typed = set_type(change, request.thing_type_name, *wanted); !typed)
-        return typed.error();
-    }
-    if (auto checked = check_attributes(*wanted); !checked) return checked.error();
-    wanted->id = change.new_id();
-    save_thing(change.records, name, std::nullopt, *wanted);
-    announce_thing(change, Operation::created, name, *wanted);
-    if (!wanted->type.empty()) announce_type_association(change, true, name, *wanted, wanted->type);
-    return CreatedThing{name, arn, uuid(wanted->id)};
-  });
+  return change(registry, [&](Change& change) { return create_thing(change, request); });
 }
 
 Reply<ThingDescription> describe_thing(const Registry& registry, std::string_view thing_name) {
@@ -104,32 +116,33 @@ Reply<ThingDescription> describe_thing(const Registry& registry, std::string_vie
                        });
 }
 
+Reply<Nothing> update_thing(Change& change, const UpdateThing& request) {
+  const std::string& name = request.thing_name;
+  const auto old = load_thing(change.records, name);
+  if (!old) return no_thing(name);
+  if (request.expected_version.value_or(old->version) != old->version)
+    return wrong_version("thing " + name);
+  if (request.remove_thing_type && !request.thing_type_name.empty())
+    return invalid("A thing type cannot be set and removed at once.");
+  stored::Thing thing = *old;
+  if (request.remove_thing_type) thing.type.clear();
+  if (!request.thing_type_name.empty()) {
+    if (auto typed = set_type(change, request.thing_type_name, thing); !typed) return typed.error();
+  }
+  apply(request.attribute_payload, thing.attributes);
+  if (auto checked = check_attributes(thing); !checked) return checked.error();
+  ++thing.version;
+  save_thing(change.records, name, old, thing);
+  change.touched.things.insert(name);
+  announce_thing(change, Operation::updated, name, thing);
+  if (old->type == thing.type) return Nothing{};
+  if (!old->type.empty()) announce_type_association(change, false, name, thing, old->type);
+  if (!thing.type.empty()) announce_type_association(change, true, name, thing, thing.type);
+  return Nothing{};
+}
+
 Written<Nothing> update_thing(Registry& registry, const UpdateThing& request) {
-  return change(registry, [&](Change& change) -> Reply<Nothing> {
-    const std::string& name = request.thing_name;
-    const auto old = load_thing(change.records, name);
-    if (!old) return no_thing(name);
-    if (request.expected_version.value_or(old->version) != old->version)
-      return wrong_version("thing " + name);
-    if (request.remove_thing_type && !request.thing_type_name.empty())
-      return invalid("A thing type cannot be set and removed at once.");
-    stored::Thing thing = *old;
-    if (request.remove_thing_type) thing.type.clear();
-    if (!request.thing_type_name.empty()) {
-      if (auto typed = set_type(change, request.thing_type_name, thing); !typed)
-        return typed.error();
-    }
-    apply(request.attribute_payload, thing.attributes);
-    if (auto checked = check_attributes(thing); !checked) return checked.error();
-    ++thing.version;
-    save_thing(change.records, name, old, thing);
-    change.touched.things.insert(name);
-    announce_thing(change, Operation::updated, name, thing);
-    if (old->type == thing.type) return Nothing{};
-    if (!old->type.empty()) announce_type_association(change, false, name, thing, old->type);
-    if (!thing.type.empty()) announce_type_association(change, true, name, thing, thing.type);
-    return Nothing{};
-  });
+  return change(registry, [&](Change& change) { return update_thing(change, request); });
 }
 
 Written<Nothing> delete_thing(Registry& registry, const std::string& thing_name,
