@@ -172,6 +172,7 @@ constexpr std::chrono::hours presigned_expiry_max{7 * 24};  // AWS: 604,800 s
 constexpr std::size_t signed_headers_max = 100;             // AWS: –
 constexpr std::size_t parameters_max = 4096;                // of a query or form; AWS: –
 constexpr std::size_t path_segments_max = 64;               // AWS: –
+constexpr int api_calls_max = 256;  // of the AWS APIs at once; beyond it 503; AWS: by service
 constexpr std::size_t api_document_bytes_max = 1 * MiB;     // JSON in a body; AWS: by service
 constexpr std::size_t validation_errors_max = 10;           // that are told; AWS: –
 constexpr std::size_t shown_value_bytes_max = 1024;         // of a wrong value; AWS: –

@@ -29,7 +29,7 @@ struct Credentials {
 
 // Permissions: what an identity may do. Immutable: every shard reads it without a lock, and who may
 // do something else is given another object. Asked once for each topic in a row that a connection
-// publishes to, once a filter, and for each message that it would receive: quick.
+// publishes to (each time if it changes with time), once a filter, and for each message that it would receive: quick.
 class Permissions {
  public:
   virtual ~Permissions() = default;
@@ -38,6 +38,8 @@ class Permissions {
   // `filter`: without `$share/NAME/`.
   [[nodiscard]] virtual bool may_subscribe(std::string_view filter) const = 0;
   [[nodiscard]] virtual bool may_receive(std::string_view topic) const = 0;
+  // What was allowed a moment ago may not be so now: no answer is to be remembered.
+  [[nodiscard]] virtual bool changes_with_time() const { return false; }
 };
 
 struct Identity {

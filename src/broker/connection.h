@@ -52,6 +52,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void renew();
   // The answer to the question with this number. Later ones make it void.
   void renewed(std::uint32_t number, Verdict verdict);
+  void use(std::shared_ptr<const Permissions> permissions);
 
   // ---- from home
   void granted(Grant& grant);
@@ -261,6 +262,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   Route* route_ = nullptr;                          // of the last topic published to
   std::uint64_t route_epoch_ = 0;                   // in which route_ was taken
   bool route_allowed_ = true;                       // by permissions_
+  bool timed_ = false;                              // permissions_ change with time
   struct Rated {
     Rate publishes_in, publishes_out, bytes_in;
   };

@@ -96,7 +96,7 @@ bool Connection::authenticated(Verdict verdict) {
   }
   auto& identity = std::get<Identity>(verdict);
   principal_ = std::move(identity.principal);
-  permissions_ = std::move(identity.permissions);
+  use(std::move(identity.permissions));
   if (permissions_ && left_will_ &&
       !permissions_->may_publish(pending_->will_topic, pending_->will_retain)) {
     return refuse_connect(Reason::not_authorized, "its identity may not publish the will",
@@ -140,13 +140,13 @@ void Connection::renew() {
 }
 
 void Connection::renewed(std::uint32_t number, Verdict verdict) {
-  if (state_ == State::ended || number != renewals_) return;
+  if (state_ == State::ended) return;
   if (auto* identity = std::get_if<Identity>(&verdict)) {
-    permissions_ = std::move(identity->permissions);
-    route_ = nullptr;  // it was allowed by the former ones
-    return;
+    if (number != renewals_) return;  // it was asked again since, for a reason
+    return use(std::move(identity->permissions));
   }
-  const std::string& why = std::get<Refusal>(verdict).why;
+  // A refusal holds whatever was asked since: changes that come faster than answers save nobody.
+  const auto& [reason, why, policy] = std::get<Refusal>(verdict);
   if (shard_.log_limiter_.allow(shard_.loop_.now())) {
     log_info("connection_revoked", {{"peer", stream_->peer().to_string()},
                                     {"client", client_id_},
@@ -154,11 +154,20 @@ void Connection::renewed(std::uint32_t number, Verdict verdict) {
                                     {"what", why}});
   }
   if (state_ == State::established) {
-    disconnect(Reason::not_authorized, why.c_str(), Count::disconnects_policy);
+    // It may come back as soon as it can be found out who it is (0x88 is for CONNACK alone).
+    const bool trouble = reason == Reason::server_unavailable;
+    disconnect(trouble ? Reason::server_busy : Reason::not_authorized, why.c_str(),
+               trouble ? Count::disconnects_refused : Count::disconnects_policy);
   } else {  // the answer to its claim finds it ended, and gives the client id back
     machine_.refuse(Reason::not_authorized, why.c_str(), shard_.answers_);
     end(Count::connect_refused_policy, WillFate::drop);
   }
+}
+
+void Connection::use(std::shared_ptr<const Permissions> permissions) {
+  permissions_ = std::move(permissions);
+  timed_ = permissions_ && permissions_->changes_with_time();
+  route_ = nullptr;  // it was allowed by the former ones
 }
 
 Reason Connection::check_will(const mqtt::Will& will) const {

@@ -19,6 +19,8 @@ using mqtt::Reason;
 Route* Connection::route_to(std::string_view topic) {
   if (route_ != nullptr && route_epoch_ == shard_.routes_.epoch() && route_->topic == topic) {
     if (route_->generation != shard_.generation_) shard_.refresh(*route_);
+    if (timed_) [[unlikely]]
+      route_allowed_ = permissions_->may_publish(topic, false);
     return route_;
   }
   if (topic::check_name(topic) != topic::Fault::none || !allows_topic(topic)) return nullptr;

@@ -20,6 +20,7 @@
 #include "partition/syncer.h"
 #include "runtime/pool.h"
 #include "server/material.h"
+#include "server/secrets.h"
 #include "server/server.h"
 #include "store/folder.h"
 #include "store/memory.h"
@@ -118,11 +119,14 @@ int serve(Words words) {
   const auto make_material = [&] {  // the folder is ours alone now
     return server::make_material((*folder)->path(), *names, shown.now(), random);
   };
+  auto secrets = server::make_secrets((*folder)->path(), config.master_key, environment, random);
+  if (!secrets) return fail(secrets.error());
   auto store = open_store(config, monotonic);
   if (!store) return fail(store.error());
   // One for reads, one for a backup, which takes long; there is never more than one.
   auto pool = runtime::make_thread_pool(2, "reader");
   auto passwords = runtime::make_thread_pool(1, "password");
+  auto calls = runtime::make_thread_pool(2, "call");
   const auto make_syncer = [&](std::vector<runtime::Loop*> loops, server::Ports::OnBroken broken) {
     auto syncer = std::make_unique<partition::ThreadSyncer>(**store, std::move(loops), monotonic,
                                                             std::move(broken));
@@ -142,12 +146,14 @@ int serve(Words words) {
                                  **store,
                                  *pool,
                                  *passwords,
+                                 *calls,
                                  shown,
                                  make_material,
                                  {host},
                                  make_syncer,
-                                 end_broken});
-  const EndFirst end_reads{pool}, end_passwords{passwords};
+                                 end_broken,
+                                 std::move(*secrets)});
+  const EndFirst end_reads{pool}, end_passwords{passwords}, end_calls{calls};
   if (auto started = server.start(); !started) return fail(started.error());
 
   const auto start = std::chrono::duration_cast<std::chrono::milliseconds>(own_age());

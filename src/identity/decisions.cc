@@ -7,11 +7,22 @@
 
 namespace gnomon::identity {
 
+namespace {
+
+// Not in the midst of a character.
+void cut(std::string& text) {
+  if (text.size() <= limits::decision_text_bytes_max) return;
+  std::size_t end = limits::decision_text_bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  text = std::string(text, 0, end);  // gives the memory back, as resize() does not
+}
+
+}  // namespace
+
 void Decisions::note(Decision decision) {
-  for (std::string* text : {&decision.client_id, &decision.resource, &decision.explanation}) {
-    if (text->size() > limits::decision_text_bytes_max)
-      text->resize(limits::decision_text_bytes_max);
-  }
+  for (std::string* text :
+       {&decision.principal, &decision.client_id, &decision.resource, &decision.explanation})
+    cut(*text);
   last_.with([&](auto& last) {
     last.push_back(std::move(decision));
     if (last.size() > limits::decisions_remembered_max) last.pop_front();

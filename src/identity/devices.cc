@@ -76,7 +76,9 @@ struct Thing {
   bool attached = false;
 };
 
-// Finds the thing, and sets iot:Connection.Thing.*.
+// Finds the thing, and sets iot:Connection.Thing.*. Of a thing that the principal is not attached to
+// nothing is told: whoever may choose a client id would borrow its attributes, and its changes touch
+// only those that are attached.
 Reply<Thing> set_thing(const Registry& registry, const std::string& principal,
                        const std::string& principal_id, const Arrival& arrival,
                        Variables& variables) {
@@ -90,13 +92,14 @@ Reply<Thing> set_thing(const Registry& registry, const std::string& principal,
   const auto thing = registry::describe_thing(registry, *name);
   if (!thing && thing.error().kind == Kind::resource_not_found) return Thing{};
   if (!thing) return thing.error();
+  const auto attached = registry::is_attached(registry, *name, principal_id);
+  if (!attached) return attached.error();
+  if (!*attached) return Thing{*name, false};
+  set("IsAttached", "true");
   set("ThingName", *name);
   if (!thing->thing_type_name.empty()) set("ThingTypeName", thing->thing_type_name);
   for (const auto& [key, value] : thing->attributes) set("Attributes[" + key + ']', value);
-  const auto attached = registry::is_attached(registry, *name, principal_id);
-  if (!attached) return attached.error();
-  if (*attached) set("IsAttached", "true");
-  return Thing{*name, *attached};
+  return Thing{*name, true};
 }
 
 Admission compiled(Admission admission, std::vector<Source> sources, Variables variables) {

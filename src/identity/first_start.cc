@@ -1,8 +1,7 @@
 #include "identity/first_start.h"
 
-#include "registry/attachments.h"
 #include "registry/folder.h"
-#include "registry/policies.h"
+#include "registry/steps.h"
 
 namespace gnomon::identity {
 
@@ -16,14 +15,13 @@ constexpr const char* marker = "policies";
 constexpr const char* allow_all =
     R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
 
-Reply<Nothing> make(Registry& registry, const char* name, const char* target) {
-  const auto created = registry::create_policy(registry, {name, allow_all, {}});
-  if (!created && created.error().kind != registry::Kind::resource_already_exists)
-    return created.error();
-  if (target == nullptr) return Nothing{};
-  const auto attached = registry::attach_policy(registry, name, target);
-  if (!attached) return attached.error();
-  return Nothing{};
+Reply<Nothing> make(registry::Change& change, const char* name, const char* target) {
+  if (!registry::has_policy(change, name)) {
+    if (const auto created = registry::create_policy(change, {name, allow_all, {}}); !created)
+      return created.error();
+  }
+  return target == nullptr ? Reply<Nothing>(Nothing{})
+                           : registry::attach_policy(change, name, target);
 }
 
 }  // namespace
@@ -32,13 +30,17 @@ Reply<Nothing> make_policies(Registry& registry) {
   const auto made = registry::was_made(registry, marker);
   if (!made) return made.error();
   if (*made) return Nothing{};
-  for (const auto& [name, target] :
-       {std::pair(local_policy, "gnomon:local"), std::pair(users_policy, "gnomon:users"),
-        std::pair(devices_policy, static_cast<const char*>(nullptr))}) {
-    if (auto done = make(registry, name, target); !done) return done;
-  }
-  const auto noted = registry::note_made(registry, marker);
-  if (!noted) return noted.error();
+  const auto done = registry::change(registry, [](registry::Change& change) -> Reply<Nothing> {
+    change.records.always();  // that the disk is full is told by /readyz
+    for (const auto& [name, target] :
+         {std::pair(local_policy, "gnomon:local"), std::pair(users_policy, "gnomon:users"),
+          std::pair(devices_policy, static_cast<const char*>(nullptr))}) {
+      if (auto one = make(change, name, target); !one) return one;
+    }
+    registry::note_made(change, marker);
+    return Nothing{};
+  });
+  if (!done) return done.error();
   return Nothing{};
 }
 

@@ -18,10 +18,7 @@
 #include "store/store.h"
 
 namespace gnomon::iam {
-struct Iam;
-}
-namespace gnomon::provisioning {
-struct Provisioning;
+class Iam;
 }
 
 namespace gnomon::operations {
@@ -30,7 +27,6 @@ namespace gnomon::operations {
 struct World {
   registry::Registry& registry;
   iam::Iam& iam;
-  provisioning::Provisioning& provisioning;
   std::string endpoint;  // "localhost": what DescribeEndpoint tells
 };
 

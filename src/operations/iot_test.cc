@@ -43,6 +43,7 @@
 #include "api/to_wire.h"
 #include "api/uri.h"
 #include "crypto/request.h"
+#include "iam/iam.h"
 #include "operations/handler.h"
 #include "registry/registry_fixture.h"
 
@@ -296,10 +297,8 @@ class CaseWorld {
   registry::Fixture registry_;
   std::map<std::string, std::string> texts_;
   std::map<std::string, crypto::Authority> authorities_;
-  // No handler of iot looks at these.
-  alignas(std::max_align_t) std::byte nobody_[1]{};
-  World world_{registry_.registry, reinterpret_cast<iam::Iam&>(nobody_),
-               reinterpret_cast<provisioning::Provisioning&>(nobody_), "gnomon.example"};
+  iam::Iam iam_{"123456789012", {}};
+  World world_{registry_.registry, iam_, "gnomon.example"};
   iam::Caller caller_{};
   std::vector<std::string> answer_;
 };

@@ -16,6 +16,7 @@ records::Key made_key(std::string_view what) {
 
 Result<void> stamp(store::Store& store, std::string_view account, std::string_view region) {
   const auto done = records::run(store, [&](records::Transaction& records) -> Result<bool> {
+    records.always();  // a disk that is full is told by /readyz, not by a server that does not start
     const records::Key place = key(Table::setting, "stamp");
     const auto before = load<stored::Stamp>(records, place);
     if (!before) {
@@ -37,11 +38,6 @@ Reply<bool> was_made(const Registry& registry, std::string_view what) {
   });
 }
 
-Written<Nothing> note_made(Registry& registry, std::string_view what) {
-  return change(registry, [&](Change& change) -> Reply<Nothing> {
-    change.records.put(made_key(what), "");
-    return Nothing{};
-  });
-}
+void note_made(Change& change, std::string_view what) { change.records.put(made_key(what), ""); }
 
 }  // namespace gnomon::registry

@@ -23,7 +23,11 @@ TEST_CASE("a folder belongs to the account and region of its first start") {
 TEST_CASE("what was made once is remembered") {
   Fixture fixture;
   CHECK(*was_made(fixture.registry, "policies") == false);
-  REQUIRE(note_made(fixture.registry, "policies").ok());
+  const auto made = change(fixture.registry, [](Change& change) -> Reply<Nothing> {
+    note_made(change, "policies");
+    return Nothing{};
+  });
+  REQUIRE(made.ok());
   CHECK(*was_made(fixture.registry, "policies") == true);
   CHECK(*was_made(fixture.registry, "others") == false);
 }

@@ -13,6 +13,7 @@
 #include "broker/shard.h"
 #include "net/http.h"
 #include "runtime/loop.h"
+#include "server/calls.h"
 #include "server/config.h"
 #include "server/front.h"
 #include "server/readiness.h"
@@ -28,6 +29,7 @@ struct AdminView {
   const std::vector<std::unique_ptr<runtime::Loop>>& loops;  // by shard
   const std::vector<std::unique_ptr<broker::Shard>>& shards;
   const std::vector<std::unique_ptr<Front>>& fronts;  // the same
+  const Calls& calls;
   const partition::Syncer& syncer;
 };
 

@@ -143,22 +143,26 @@ std::optional<Authentication::Remembered> Authentication::recall(const Who& who)
 }
 
 void Authentication::remember(const Who& who, const Remembered& found, std::uint64_t forgotten) {
+  Entries freed;  // outside of the lock, which every CONNECT takes
   memory_.with([&](Memory& memory) {
     if (memory.forgotten != forgotten) return;  // it may be from before
     if (who.key().size() > limits::admission_key_bytes_max) return;
-    if (memory.entries.size() >= limits::admissions_remembered_max) memory.entries.clear();
+    if (memory.entries.size() >= limits::admissions_remembered_max) memory.entries.swap(freed);
     memory.entries[found.admission.anywhere ? who.principal : who.key()] = found;
   });
 }
 
 void Authentication::forget(const broker::Principals& principals) {
+  Entries freed;
   memory_.with([&](Memory& memory) {
     ++memory.forgotten;
-    if (principals.everyone) return memory.entries.clear();
+    if (principals.everyone) return memory.entries.swap(freed);
     for (const std::string& name : principals.names) {
-      memory.entries.erase(name);
+      freed.insert(memory.entries.extract(name));
       const std::string with = name + '\0', behind = name + '\1';
-      memory.entries.erase(memory.entries.lower_bound(with), memory.entries.lower_bound(behind));
+      const auto end = memory.entries.lower_bound(behind);
+      for (auto at = memory.entries.lower_bound(with); at != end;)
+        freed.insert(memory.entries.extract(at++));
     }
   });
 }

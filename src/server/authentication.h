@@ -80,8 +80,9 @@ class Authentication final : public broker::Authenticator {
     identity::Admission admission;
     std::shared_ptr<const broker::Permissions> permissions;  // null: everything
   };
+  using Entries = std::map<std::string, Remembered, std::less<>>;
   struct Memory {
-    std::map<std::string, Remembered, std::less<>> entries;
+    Entries entries;
     std::uint64_t forgotten = 0;  // how often
   };
 

@@ -52,10 +52,12 @@ class Machine {
                       *store,
                       *pool,
                       *pool,
+                      *pool,
                       network.wall_clock(),
                       [this] { return testing::material(network.wall_clock().now()); },
                       {},
                       [this](auto, auto) { return std::make_unique<NoSyncer>(asked); },
+                      {},
                       {}});
     REQUIRE(server->start().ok());
     network.run();

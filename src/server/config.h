@@ -32,12 +32,14 @@ struct Config {
   bool local = true;                       // connections over loopback are the principal `local`
   std::string passwords;                   // a file; empty: none
   std::string tls_certificate, tls_key;    // files; empty: what the server has made
+  std::string master_key;                  // secrets.master_key, a file; empty: the folder's
   std::array<bool, doors> behind_proxy{};  // proxy.listeners, by Door
   std::vector<std::string> proxy_trusted;  // addresses and ranges
   std::vector<std::string> hosts;          // further names in Host headers, "*.x" and "*" too
   std::vector<std::string> origins;        // pages that may connect
   std::string account = "123456789012";    // in ARNs, as region; a folder's for ever
   std::string region = "us-east-1";
+  std::string endpoint_domain = "localhost";  // endpoint.domain: where devices find this server
   Compat compat = Compat::mqtt;
   Durability durability = Durability::disk;
   std::uint64_t held_bytes_max = limits::held_bytes_max;  // memory.messages

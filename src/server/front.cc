@@ -16,6 +16,7 @@ namespace gnomon::server {
 namespace {
 
 constexpr std::string_view websocket_path = "/mqtt";
+constexpr std::string_view own_paths = "/_gnomon/";  // all others are the AWS APIs'
 constexpr std::string_view root_path = "/_gnomon/root-ca.pem";
 
 // Until the shard has a stream nobody listens to it.
@@ -193,8 +194,10 @@ void Front::serve(const net::Request& request, const net::Exchange& exchange) {
     return exchange.respond(
         {200, {{"Content-Type", "application/x-pem-file"}}, settings_.root_pem});
   }
+  if (!request.path().starts_with(own_paths)) return settings_.calls->serve(exchange, loop_);
   add(Count::http_refused_path);
-  exchange.respond(net::plain_answer(404, "here is nothing but /mqtt and /_gnomon/root-ca.pem"));
+  exchange.respond(
+      net::plain_answer(404, "under /_gnomon/ is nothing but /_gnomon/root-ca.pem"));
 }
 
 void Front::open_websocket(const net::Request& request, const net::Exchange& exchange) {

@@ -19,6 +19,7 @@
 #include "net/http.h"
 #include "net/tls.h"
 #include "runtime/loop.h"
+#include "server/calls.h"
 #include "server/config.h"
 
 namespace gnomon::server {
@@ -31,6 +32,7 @@ struct FrontSettings {
   std::chrono::seconds connect_timeout = limits::connect_timeout;
   std::chrono::seconds http_idle = limits::http_idle;
   std::string root_pem;  // /_gnomon/root-ca.pem
+  Calls* calls = nullptr;  // the AWS APIs
 };
 
 // Front: on one shard's loop, takes a connection from its door to who speaks its protocol:

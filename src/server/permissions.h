@@ -24,6 +24,7 @@ class PolicyPermissions final : public broker::Permissions {
   [[nodiscard]] bool may_publish(std::string_view topic, bool retain) const override;
   [[nodiscard]] bool may_subscribe(std::string_view filter) const override;
   [[nodiscard]] bool may_receive(std::string_view topic) const override;
+  [[nodiscard]] bool changes_with_time() const override { return timed_; }
 
  private:
   [[nodiscard]] bool may(std::string_view action, std::string_view kind,

@@ -21,6 +21,7 @@
 #include "registry/folder.h"
 #include "server/admin.h"
 #include "server/authentication.h"
+#include "server/calls.h"
 #include "server/clock_record.h"
 #include "server/effects.h"
 #include "server/front.h"
@@ -83,6 +84,7 @@ struct Server::State {
   broker::Profile profile;
   std::optional<crypto::Authority> device_authority;
   std::optional<registry::Registry> registry;
+  std::unique_ptr<iam::Iam> iam;
   std::unique_ptr<identity::Devices> devices;
   std::unique_ptr<Authentication> authentication;
   std::unique_ptr<runtime::Loop> control;             // accepts, serves the admin listener
@@ -90,6 +92,7 @@ struct Server::State {
   std::unique_ptr<partition::Syncer> syncer;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<Effects> effects;
+  std::unique_ptr<Calls> calls;
   std::unique_ptr<Keyring> keyring;
   FrontSettings front_settings;
   std::vector<std::unique_ptr<Front>> fronts;  // by shard
@@ -132,6 +135,8 @@ Result<void> Server::State::make_registry() {
                         whole ? *material->device_ca_key : crypto::PrivateKey::generate_ec_p256()});
   registry.emplace(registry::Registry{ports.store, ports.shown, ports.random, *device_authority,
                                       config.account, config.region});
+  iam = std::make_unique<iam::Iam>(
+      config.account, iam::RootKey{ports.secrets.access_key_id, ports.secrets.secret});
   if (auto made = identity::make_policies(*registry); !made)
     return Error{Code::unavailable, made.error().message};
   devices = std::make_unique<identity::Devices>(identity::Devices::Setup{
@@ -193,6 +198,9 @@ void Server::State::make_shards(std::uint64_t run) {
   adoptions.resize(shards.size());
   effects = std::make_unique<Effects>(
       Effects::Setup{*control, loops, shards, ports.store, *syncer, *authentication});
+  calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, config.endpoint_domain,
+                                               ports.random, ports.shown, ports.clock, ports.calls,
+                                               *effects});
 }
 
 // Numbers that must never be given out twice begin with the number of the run. With it the time is
@@ -249,6 +257,7 @@ Result<void> Server::State::make_fronts() {
   front_settings.connect_timeout = std::chrono::seconds(config.connect_timeout_seconds);
   front_settings.http_idle = std::chrono::seconds(config.http_idle_seconds);
   front_settings.root_pem = keyring->root_pem();
+  front_settings.calls = calls.get();
   for (std::size_t i = 0; i < shards.size(); ++i) {
     fronts.push_back(
         std::make_unique<Front>(*loops[i], *shards[i], front_settings, keyring->tls()));
@@ -347,7 +356,8 @@ Result<void> Server::State::start() {
   make_shards(*run);  // its loops look at the clock, so not before
   if (auto made = make_fronts(); !made) return made;
   admin =
-      std::make_unique<Admin>(AdminView{config, ports, *control, loops, shards, fronts, *syncer});
+      std::make_unique<Admin>(
+      AdminView{config, ports, *control, loops, shards, fronts, *calls, *syncer});
   if (auto listened = listen(); !listened) return listened;
   clock_record =
       std::make_unique<ClockRecord>(ports.wall, ports.store, *syncer, *control, ports.on_broken);

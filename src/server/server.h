@@ -16,6 +16,7 @@
 #include "runtime/pool.h"
 #include "server/config.h"
 #include "server/material.h"
+#include "server/secrets.h"
 #include "store/store.h"
 
 namespace gnomon::server {
@@ -31,6 +32,7 @@ struct Ports {
   // the server is destroyed, and after stop().
   runtime::Pool& pool;
   runtime::Pool& passwords;  // for checking them, which takes long; the same holds for it
+  runtime::Pool& calls;      // for those of the AWS APIs; the same holds for it
   const WallClock& shown;    // what others see on their clocks: for certificates
   // The keys and certificates of the data folder (material.h). Any thread, one call at a time.
   std::function<Result<Material>()> make_material;
@@ -42,6 +44,7 @@ struct Ports {
   // The store takes nothing any more: nothing more may be acknowledged, so the process must end.
   // Any thread; may be called more than once.
   OnBroken on_broken;
+  Secrets secrets{};  // of the data folder: for IAM
 };
 
 // Server: owns the loops, shards and listeners.

@@ -43,10 +43,12 @@ struct Fixture {
               *store,
               pool,
               pool,
+              pool,
               network.wall_clock(),
               [this] { return testing::material(network.wall_clock().now()); },
               {},
               make_syncer,
+              {},
               {}};
 
   // The store is durable at once.

@@ -308,6 +308,13 @@ constexpr auto table = std::to_array<Setting>({
        return std::string();
      },
      [](const Config& c) { return c.tls_key; }},
+    {"secrets.master_key", "", "FILE",
+     "32 bytes under which secrets are kept, in place of master.key in the data folder", Form::text,
+     [](Config& c, std::string_view text) {
+       c.master_key = text;
+       return std::string();
+     },
+     [](const Config& c) { return c.master_key; }},
     {"hosts", "", "NAME,…",
      "Names in HTTP's Host header, beside localhost, the host name and names", Form::text,
      read_hosts, [](const Config& c) { return show_members(c.hosts); }},
@@ -323,6 +330,15 @@ constexpr auto table = std::to_array<Setting>({
      read_account, [](const Config& c) { return c.account; }},
     {"region", "", "NAME", "The region in ARNs; a folder keeps that of its first start", Form::text,
      read_region, [](const Config& c) { return c.region; }},
+    {"endpoint.domain", "", "NAME",
+     "Where devices find this server: the name that DescribeEndpoint tells", Form::text,
+     [](Config& c, std::string_view text) {
+       auto name = crypto::server_name(text);
+       if (!name) return name.error().message;
+       c.endpoint_domain = std::move(*name);
+       return std::string();
+     },
+     [](const Config& c) { return c.endpoint_domain; }},
     {"compat", "compat", "mqtt|aws",
      "Follow the MQTT specification, or do as AWS IoT does, with its limits and quotas", Form::text,
      [](Config& c, std::string_view text) { return compats.read(c.compat, text); },

@@ -1,0 +1,69 @@
+// The front door of the AWS APIs: from a request that has arrived to its answer.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "api/operation.h"
+#include "api/sigv4.h"
+#include "net/http_message.h"
+#include "operations/call_counts.h"
+#include "operations/handler.h"
+
+namespace gnomon::operations {
+
+// A request with its body, and how it came.
+struct Arrival {
+  net::Request request;
+  std::string address;     // "192.0.2.1": aws:SourceIp
+  bool encrypted = false;  // aws:SecureTransport
+};
+
+// What is to be done: first `done.sequence` is made durable, then `done.effects` happen and
+// `response` is sent.
+struct Answer {
+  net::Response response;
+  Done done{};
+  // For the access log. `operation` null: none was found; `error` and `caller` may be "".
+  const api::Operation* operation = nullptr;
+  std::string request_id, error, caller;
+};
+
+// FrontDoor: find, verify, bind, authorise, handle, render. Whoever may not do something learns that
+// it is not allowed, and nothing of what is there.
+// Threads: any; it reads and writes the store, so not a loop's.
+class FrontDoor {
+ public:
+  struct Setup {
+    World& world;
+    Random& random;          // for request ids; any thread
+    const WallClock& shown;  // what others see on their clocks
+    CallCounts& counts;
+  };
+  explicit FrontDoor(const Setup& setup) : setup_(setup) {}
+
+  // Does not throw: what a handler throws is a bug, which is logged and answered 500.
+  [[nodiscard]] Answer serve(const Arrival& arrival) const;
+
+  // Who has signed a request that is none of an operation's, as the upgrade to a WebSocket: nothing
+  // of it is authorised yet. `service` is the one that the scope must name ("iotdevicegateway").
+  struct Signed {
+    std::shared_ptr<const iam::Caller> caller;  // null: nobody
+    api::ApiError error{};                      // why
+  };
+  [[nodiscard]] Signed who_signed(const net::Request& request, std::string_view service) const;
+
+ private:
+  struct Visit;
+  [[nodiscard]] std::optional<api::ApiError> admit(Visit& visit) const;
+  [[nodiscard]] std::optional<api::ApiError> admit_open(Visit& visit) const;
+  [[nodiscard]] std::optional<api::ApiError> authorise(const Visit& visit) const;
+  [[nodiscard]] std::optional<api::ApiError> handle(Visit& visit, Answer& answer) const;
+  [[nodiscard]] std::optional<api::ApiError> verify(Visit& visit,
+                                                    const api::Demands& demands) const;
+
+  const Setup setup_;
+};
+
+}  // namespace gnomon::operations
