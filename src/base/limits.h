@@ -208,10 +208,5 @@ constexpr std::size_t template_copies_max = 2'000;          // of values by Fn::
 constexpr std::size_t templates_max = 256;                  // of the account; AWS: 256
 constexpr std::size_t template_versions_max = 5;            // of a template; AWS: 5
 constexpr std::size_t role_aliases_max = 100;               // of the account; AWS: 100
-constexpr std::size_t provision_bytes_max = 128 * KiB;      // of a device's request; AWS: 128 KB
-constexpr std::size_t parameter_bytes_max = 4096;           // of a parameter's value; AWS: 4,096
-constexpr std::chrono::minutes ownership_lasts{5};  // of a certificate without a thing; AWS: 1 hour
-constexpr std::chrono::minutes claim_lasts{5};      // of a claim certificate; AWS: 5 minutes
-constexpr std::size_t expired_at_once = 16;         // that a request cleans up; AWS: –
 
 }  // namespace gnomon::limits
