@@ -173,9 +173,9 @@ constexpr std::size_t signed_headers_max = 100;             // AWS: –
 constexpr std::size_t parameters_max = 4096;                // of a query or form; AWS: –
 constexpr std::size_t path_segments_max = 64;               // AWS: –
 constexpr int api_calls_max = 256;  // of the AWS APIs at once; beyond it 503; AWS: by service
-constexpr std::size_t api_document_bytes_max = 1 * MiB;     // JSON in a body; AWS: by service
-constexpr std::size_t validation_errors_max = 10;           // that are told; AWS: –
-constexpr std::size_t shown_value_bytes_max = 1024;         // of a wrong value; AWS: –
+constexpr std::size_t api_document_bytes_max = 1 * MiB;  // JSON in a body; AWS: by service
+constexpr std::size_t validation_errors_max = 10;        // that are told; AWS: –
+constexpr std::size_t shown_value_bytes_max = 1024;      // of a wrong value; AWS: –
 
 // ---- policies
 constexpr std::size_t iot_policy_characters_max = 2048;   // without white space; AWS: 2,048
@@ -209,10 +209,5 @@ constexpr std::size_t template_copies_max = 2'000;          // of values by Fn::
 constexpr std::size_t templates_max = 256;                  // of the account; AWS: 256
 constexpr std::size_t template_versions_max = 5;            // of a template; AWS: 5
 constexpr std::size_t role_aliases_max = 100;               // of the account; AWS: 100
-constexpr std::size_t provision_bytes_max = 128 * KiB;      // of a device's request; AWS: 128 KB
-constexpr std::size_t parameter_bytes_max = 4096;           // of a parameter's value; AWS: 4,096
-constexpr std::chrono::minutes ownership_lasts{5};  // of a certificate without a thing; AWS: 1 hour
-constexpr std::chrono::minutes claim_lasts{5};      // of a claim certificate; AWS: 5 minutes
-constexpr std::size_t expired_at_once = 16;         // that a request cleans up; AWS: –
 
 }  // namespace gnomon::limits

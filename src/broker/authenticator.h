@@ -29,7 +29,8 @@ struct Credentials {
 
 // Permissions: what an identity may do. Immutable: every shard reads it without a lock, and who may
 // do something else is given another object. Asked once for each topic in a row that a connection
-// publishes to (each time if it changes with time), once a filter, and for each message that it would receive: quick.
+// publishes to (each time if it changes with time), once a filter, and for each message that it
+// would receive: quick.
 class Permissions {
  public:
   virtual ~Permissions() = default;

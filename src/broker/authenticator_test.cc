@@ -223,5 +223,37 @@ TEST_CASE("what an identity may not receive is dropped, on every path, and count
   }
 }
 
+// Allows everything until somebody says otherwise.
+class Until final : public Permissions {
+ public:
+  bool over = false;
+  [[nodiscard]] bool may_publish(std::string_view, bool) const override { return !over; }
+  [[nodiscard]] bool may_subscribe(std::string_view) const override { return !over; }
+  [[nodiscard]] bool may_receive(std::string_view) const override { return !over; }
+  [[nodiscard]] bool changes_with_time() const override { return true; }
+};
+
+TEST_CASE("permissions that change with time are asked for each message, on one topic too") {
+  Broker broker(1);
+  const auto until = std::make_shared<Until>();
+  broker.authenticator.decide = [&](const Credentials&, auto) { return Identity{"u", until}; };
+  Client client(broker, "c");
+  client.start();
+  settle(broker, client);
+  const auto refused = [&] { return broker.total(Count::publish_refused_policy); };
+  for (int i = 0; i < 3; ++i) client.publish("t", "in time", 1);
+  settle(broker, client);
+  CHECK(refused() == 0);
+  until->over = true;
+  client.publish("t", "late", 1);
+  settle(broker, client);
+  CHECK(refused() == 1);
+  until->over = false;
+  client.publish("t", "in time again", 1);
+  settle(broker, client);
+  CHECK(refused() == 1);
+  CHECK(client.pubacks.size() == 5);
+}
+
 }  // namespace
 }  // namespace gnomon::broker

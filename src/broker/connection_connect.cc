@@ -140,12 +140,9 @@ void Connection::renew() {
 }
 
 void Connection::renewed(std::uint32_t number, Verdict verdict) {
-  if (state_ == State::ended) return;
-  if (auto* identity = std::get_if<Identity>(&verdict)) {
-    if (number != renewals_) return;  // it was asked again since, for a reason
+  if (state_ == State::ended || number != renewals_) return;  // it was asked again since
+  if (auto* identity = std::get_if<Identity>(&verdict))
     return use(std::move(identity->permissions));
-  }
-  // A refusal holds whatever was asked since: changes that come faster than answers save nobody.
   const auto& [reason, why, policy] = std::get<Refusal>(verdict);
   if (shard_.log_limiter_.allow(shard_.loop_.now())) {
     log_info("connection_revoked", {{"peer", stream_->peer().to_string()},

@@ -37,8 +37,7 @@ class Iam {
 
   // `token`: the session token that came with the key, or "".
   [[nodiscard]] Result<Signatory, KeyRefusal> signatory(std::string_view access_key_id,
-                                                        std::string_view token,
-                                                        WallTime now) const;
+                                                        std::string_view token, WallTime now) const;
   [[nodiscard]] const std::string& account() const { return account_; }
 
  private:

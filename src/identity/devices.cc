@@ -76,9 +76,9 @@ struct Thing {
   bool attached = false;
 };
 
-// Finds the thing, and sets iot:Connection.Thing.*. Of a thing that the principal is not attached to
-// nothing is told: whoever may choose a client id would borrow its attributes, and its changes touch
-// only those that are attached.
+// Finds the thing, and sets iot:Connection.Thing.*. Of a thing that the principal is not attached
+// to nothing is told: whoever may choose a client id would borrow its attributes, and its changes
+// touch only those that are attached.
 Reply<Thing> set_thing(const Registry& registry, const std::string& principal,
                        const std::string& principal_id, const Arrival& arrival,
                        Variables& variables) {
@@ -129,7 +129,10 @@ Outcome Devices::admit(const crypto::Certificate& certificate,
   const Status status = *known ? Status(**known) : meet(certificate, own);
   if (const auto* denial = std::get_if<Denial>(&status)) return *denial;
   const auto is = std::get<CertificateStatus>(status);
-  if (is == CertificateStatus::pending_activation && *known) announce_pending(id, 0, {});
+  if (is == CertificateStatus::pending_activation && *known) {
+    if (auto denial = provision_pending(certificate)) return *denial;
+    announce_pending(id, 0, {});
+  }
   if (is != CertificateStatus::active)
     return denied(id, "is " + std::string(registry::to_string(is)));
 
@@ -212,6 +215,7 @@ Devices::Status Devices::register_arrival(const crypto::Certificate& certificate
   const std::string& id = certificate.id();
   const auto issuers = registry::issuers_of(setup_.registry, certificate);
   if (!issuers) return trouble(issuers.error());
+  if (auto denial = provision(certificate, *issuers)) return *denial;
   for (const auto& issuer : *issuers) {
     if (!issuer.active || !issuer.auto_registration) continue;
     auto done = registry::register_arrival(setup_.registry, certificate, issuer.certificate_id);
@@ -223,6 +227,39 @@ Devices::Status Devices::register_arrival(const crypto::Certificate& certificate
   }
   return denied(id, issuers->empty() ? "is not registered"
                                      : "is not registered, and its CA does not do so by itself");
+}
+
+// AWS IoT: "Just-in-time provisioning". The first connection is dropped, as there.
+std::optional<Denial> Devices::provision(
+    const crypto::Certificate& certificate,
+    std::span<const registry::CaCertificateDescription> issuers) {
+  if (!setup_.provision) return std::nullopt;
+  const auto with_template = [](const registry::CaCertificateDescription& issuer) {
+    return issuer.active && issuer.auto_registration && issuer.registration_config;
+  };
+  const auto issuer = std::ranges::find_if(issuers, with_template);
+  if (issuer == issuers.end()) return std::nullopt;
+  auto done = setup_.provision(certificate, *issuer);
+  if (done) {
+    log_info("certificate_provisioned", {{"certificate", certificate.id()}});
+    setup_.changed({done->sequence, std::move(done->effects), {}});
+    return denied(certificate.id(), "was provisioned just now: connect again");
+  }
+  if (done.error().kind == Kind::service_unavailable) return trouble(done.error());
+  if (limiter_.with([&](auto& limiter) { return limiter.allow(setup_.clock.now()); })) {
+    log_warn("certificate_not_provisioned",
+             {{"certificate", certificate.id()}, {"what", done.error().message}});
+  }
+  return std::nullopt;
+}
+
+std::optional<Denial> Devices::provision_pending(const crypto::Certificate& certificate) {
+  if (!setup_.provision) return std::nullopt;
+  const auto described = registry::describe_certificate(setup_.registry, certificate.id());
+  if (!described || described->ca_certificate_id.empty()) return std::nullopt;
+  const auto ca = registry::describe_ca_certificate(setup_.registry, described->ca_certificate_id);
+  if (!ca) return std::nullopt;
+  return provision(certificate, {&*ca, 1});
 }
 
 // AWS IoT: "Just-in-time registration".

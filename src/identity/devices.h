@@ -17,6 +17,7 @@
 #include "crypto/certificate.h"
 #include "identity/decisions.h"
 #include "policy/policy_set.h"
+#include "registry/authorities.h"
 #include "registry/certificates.h"
 #include "registry/registry.h"
 
@@ -62,6 +63,11 @@ struct Offline {
   std::function<void(const std::string& id)> take;  // it is registered: it is left no more
 };
 
+// Just-in-time provisioning, which lies above: registers a certificate of a CA with a registration
+// config and makes what its template says, as one batch.
+using Provision = std::function<registry::Written<registry::Nothing>(
+    const crypto::Certificate& certificate, const registry::CaCertificateDescription& ca)>;
+
 // Devices: Owner: the server. Threads: any, all functions; what has to do with the store may wait
 // for its lock, so: a pool's.
 class Devices {
@@ -72,6 +78,7 @@ class Devices {
     const WallClock& shown;  // what others see on their clocks: for dates of certificates
     Offline offline;
     std::function<void(Change)> changed;
+    Provision provision{};  // empty: templates of CAs are not looked at
   };
   explicit Devices(Setup setup) : setup_(std::move(setup)) {}
 
@@ -81,7 +88,9 @@ class Devices {
   //     gnomon-devices;
   //   - and that an ACTIVE CA with auto-registration has signed becomes PENDING_ACTIVATION. It is
   //     denied, and so it is as long as that is its status; $aws/events/certificates/registered/CA
-  //     tells of each attempt.
+  //     tells of each attempt. If the CA has a template, it is provisioned by that instead: this
+  //     connection is denied, the next one is let in. What cannot be provisioned is pending, and
+  //     tried again at each connection.
   Outcome admit(const crypto::Certificate& certificate, std::span<const crypto::Certificate> own,
                 const Arrival& arrival);
   // Who needs no certificate: "local" by the policies of gnomon:local, "user/NAME" by those of
@@ -104,6 +113,11 @@ class Devices {
   Status register_left(const crypto::Certificate& certificate,
                        std::span<const crypto::Certificate> own);
   Status register_arrival(const crypto::Certificate& certificate);
+  // By the first of these that has a template. Nothing: there is none, or it could not be done.
+  std::optional<Denial> provision(const crypto::Certificate& certificate,
+                                  std::span<const registry::CaCertificateDescription> issuers);
+  // The same, of one that is pending, by the CA that it was registered with.
+  std::optional<Denial> provision_pending(const crypto::Certificate& certificate);
   // Hands the certificate its policy, and takes it from those that are left.
   registry::Reply<registry::Nothing> finish(const std::string& certificate_id);
   void announce_pending(const std::string& certificate_id, store::Sequence sequence,

@@ -7,11 +7,13 @@
 #include "identity/first_start.h"
 #include "registry/attachments.h"
 #include "registry/authorities.h"
+#include "registry/folder.h"
 #include "registry/policies.h"
 #include "registry/principals.h"
 #include "registry/registry_fixture.h"
 #include "registry/thing_groups.h"
 #include "registry/things.h"
+#include "store/lossy.h"
 
 namespace gnomon::identity {
 namespace {
@@ -266,6 +268,8 @@ TEST_CASE("a thing: its variables, and the policies of its groups if it is attac
   };
   const Arrival named{"lamp-1"}, unnamed{"another"};
   CHECK(world.say(world.admit(lamp, named), named) != "");
+  CHECK_FALSE(
+      may_publish(named, "lamp-1/hall"));  // it is not attached: the name alone gives nothing
   const auto attach = [&](registry::ThingPrincipalType type) {
     REQUIRE(attach_thing_principal(world.registry, {"lamp-1", world.arn(lamp), type}).ok());
   };
@@ -316,6 +320,18 @@ TEST_CASE("a start that was interrupted is made good") {
     CHECK(targets->items == std::vector<std::string>{"gnomon:local"});
     CHECK(get_policy(one.registry, devices_policy).ok());
   }
+}
+
+TEST_CASE("the policies are made on a disk that is full, too") {
+  store::LossyStore full;
+  full.set_accepting(false);
+  ManualWallClock clock;
+  SeededRandom random{1};
+  REQUIRE(registry::stamp(full, "123456789012", "us-east-1").ok());
+  registry::Registry registry{full,           clock,      random, registry::Fixture::devices(),
+                              "123456789012", "us-east-1"};
+  REQUIRE(make_policies(registry).ok());
+  CHECK(get_policy(registry, local_policy).ok());
 }
 
 TEST_CASE("a store that cannot be read lets nobody in, and says so") {

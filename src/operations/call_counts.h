@@ -15,8 +15,8 @@
 
 namespace gnomon::operations {
 
-// CallCounts: for each operation that is built, how often it was called, how often not done, and how
-// long it took. Threads: any.
+// CallCounts: for each operation that is built, how often it was called, how often not done, and
+// how long it took. Threads: any.
 class CallCounts {
  public:
   CallCounts();

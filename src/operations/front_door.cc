@@ -96,8 +96,8 @@ void add_global_keys(Keys& keys, const Arrival& arrival, std::string_view region
   keys.add("aws:SecureTransport", {arrival.encrypted ? "true" : "false"});
   keys.add("aws:RequestedRegion", {std::string(region)});
   keys.add("aws:ViaAWSService", {"false"});
-  for (const auto& [key, header] : {std::pair("aws:UserAgent", "user-agent"),
-                                    std::pair("aws:Referer", "referer")}) {
+  for (const auto& [key, header] :
+       {std::pair("aws:UserAgent", "user-agent"), std::pair("aws:Referer", "referer")}) {
     if (arrival.request.count(header) > 0)
       keys.add(key, {std::string(arrival.request.header(header))});
   }
@@ -108,11 +108,11 @@ void add_global_keys(Keys& keys, const Arrival& arrival, std::string_view region
 // ---- who it is
 
 std::optional<ApiError> FrontDoor::verify(Visit& visit, const api::Demands& demands) const {
-  auto signatory = setup_.world.iam.signatory(visit.claim.access_key_id,
-                                              visit.claim.security_token, visit.now);
+  auto signatory =
+      setup_.world.iam.signatory(visit.claim.access_key_id, visit.claim.security_token, visit.now);
   if (!signatory) return refuse_key(*visit.service, signatory.error());
-  if (const auto refusal = api::verify(visit.arrival.request, visit.claim, signatory->secret,
-                                       demands, visit.now)) {
+  if (const auto refusal =
+          api::verify(visit.arrival.request, visit.claim, signatory->secret, demands, visit.now)) {
     return api::to_error(*visit.service, *refusal);
   }
   visit.caller = std::move(signatory->caller);
@@ -148,8 +148,8 @@ std::optional<ApiError> FrontDoor::admit(Visit& visit) const {
     const bool known = visit.call.operation != nullptr && error->status != 501;
     return visit.refuse(known ? Refused::input : Refused::unknown, std::move(*error));
   }
-  return verify(visit, api::demands_of(*visit.call.operation, visit.claim,
-                                       setup_.world.registry.region));
+  return verify(visit,
+                api::demands_of(*visit.call.operation, visit.claim, setup_.world.registry.region));
 }
 
 FrontDoor::Signed FrontDoor::who_signed(const net::Request& request,
@@ -178,9 +178,8 @@ std::optional<ApiError> FrontDoor::authorise(const Visit& visit) const {
   add_global_keys(keys, visit.arrival, registry.region);
   const auto check = [&](std::string_view action,
                          std::string_view resource) -> std::optional<ApiError> {
-    const policy::Verdict verdict =
-        iam::authorise(caller, {.action = action, .resource = resource, .keys = keys.view(),
-                                .now = visit.now});
+    const policy::Verdict verdict = iam::authorise(
+        caller, {.action = action, .resource = resource, .keys = keys.view(), .now = visit.now});
     if (verdict == policy::Verdict::allowed) return std::nullopt;
     return deny(*visit.service, caller, action, resource, verdict);
   };
@@ -214,9 +213,9 @@ std::optional<ApiError> FrontDoor::handle(Visit& visit, Answer& answer) const {
   static const iam::Caller nobody;
   Context context{setup_.world, operation, visit.caller ? *visit.caller : nobody, visit.now};
   json::Value output = boost::json::object();
-  const auto began = std::chrono::steady_clock::now();
+  const Instant began = setup_.clock.now();
   Outcome outcome = handler(context, visit.input, output);
-  setup_.counts.called(operation, outcome.ok(), std::chrono::steady_clock::now() - began);
+  setup_.counts.called(operation, outcome.ok(), setup_.clock.now() - began);
   if (!outcome) {
     visit.refused = Refused::count_;  // it was called
     return std::move(outcome.error());

@@ -30,15 +30,16 @@ struct Answer {
   std::string request_id, error, caller;
 };
 
-// FrontDoor: find, verify, bind, authorise, handle, render. Whoever may not do something learns that
-// it is not allowed, and nothing of what is there.
-// Threads: any; it reads and writes the store, so not a loop's.
+// FrontDoor: find, verify, bind, authorise, handle, render. Whoever may not do something learns
+// that it is not allowed, and nothing of what is there. Threads: any; it reads and writes the
+// store, so not a loop's.
 class FrontDoor {
  public:
   struct Setup {
     World& world;
-    Random& random;          // for request ids; any thread
-    const WallClock& shown;  // what others see on their clocks
+    Random& random;               // for request ids; any thread
+    const WallClock& shown;       // what others see on their clocks
+    const MonotonicClock& clock;  // for how long things take
     CallCounts& counts;
   };
   explicit FrontDoor(const Setup& setup) : setup_(setup) {}

@@ -20,6 +20,9 @@
 namespace gnomon::iam {
 class Iam;
 }
+namespace gnomon::provisioning {
+struct Provisioning;
+}
 
 namespace gnomon::operations {
 
@@ -27,6 +30,7 @@ namespace gnomon::operations {
 struct World {
   registry::Registry& registry;
   iam::Iam& iam;
+  provisioning::Provisioning& provisioning;
   std::string endpoint;  // "localhost": what DescribeEndpoint tells
 };
 

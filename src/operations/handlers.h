@@ -24,6 +24,8 @@ Entries iot_certificates();
 Entries iot_authorities();
 Entries iot_policies();
 Entries iot_attachments();
+Entries iot_provisioning();
+Entries iot_role_aliases();
 Entries iot_tags();
 Entries iot_account();
 

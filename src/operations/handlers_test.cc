@@ -10,25 +10,8 @@ namespace gnomon::operations {
 namespace {
 
 // Rows of iot that nobody has built yet.
-constexpr std::array<std::string_view, 17> to_come = {
+constexpr std::array<std::string_view, 2> to_come = {
     "TestAuthorization",
-    "RegisterThing",
-    // role aliases
-    "CreateRoleAlias",
-    "DescribeRoleAlias",
-    "UpdateRoleAlias",
-    "DeleteRoleAlias",
-    "ListRoleAliases",
-    // provisioning
-    "CreateProvisioningTemplate",
-    "DescribeProvisioningTemplate",
-    "UpdateProvisioningTemplate",
-    "DeleteProvisioningTemplate",
-    "ListProvisioningTemplates",
-    "CreateProvisioningTemplateVersion",
-    "DescribeProvisioningTemplateVersion",
-    "DeleteProvisioningTemplateVersion",
-    "ListProvisioningTemplateVersions",
     "CreateProvisioningClaim",
 };
 
@@ -42,7 +25,7 @@ TEST_CASE("every row of iot has a handler, or is named as one to come") {
     CHECK(has_handler == (operation.row != nullptr && !awaited));
     built += has_handler ? 1 : 0;
   }
-  CHECK(built == 80);
+  CHECK(built == 95);
   for (const std::string_view name : to_come) {
     CAPTURE(name);
     const api::Operation* operation = api::operation_named(iot, name);

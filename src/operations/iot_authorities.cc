@@ -6,6 +6,7 @@
 
 #include "operations/handlers.h"
 #include "operations/iot_answer.h"
+#include "provisioning/templates.h"
 #include "registry/authorities.h"
 
 namespace gnomon::operations {
@@ -24,6 +25,13 @@ std::optional<registry::RegistrationConfig> config_of(const json::Value& input) 
                                       .template_name = text_copy(*config, "templateName")};
 }
 
+// What provisioning says to the config of a request, if it has one.
+registry::Reply<registry::Nothing> check_config(Context& context, const json::Value& input) {
+  const auto config = config_of(input);
+  if (!config) return registry::Nothing{};
+  return provisioning::check_config(context.world.provisioning, *config);
+}
+
 bj::value to_json(const std::optional<registry::RegistrationConfig>& config) {
   if (!config) return nullptr;
   return {{"templateBody", or_null(config->template_body)},
@@ -34,6 +42,7 @@ bj::value to_json(const std::optional<registry::RegistrationConfig>& config) {
 Outcome register_ca_certificate(Context& context, const json::Value& input, json::Value& output) {
   auto tags = tags_of(input);
   if (!tags) return tags.error();
+  if (auto checked = check_config(context, input); !checked) return to_error(checked.error());
   const auto mode = registry::certificate_mode(text(input, "certificateMode"));
   return answer_written(
       registry::register_ca_certificate(
@@ -82,6 +91,7 @@ std::optional<bool> says(const json::Value& input, std::string_view name, std::s
 }
 
 Outcome update_ca_certificate(Context& context, const json::Value& input, json::Value&) {
+  if (auto checked = check_config(context, input); !checked) return to_error(checked.error());
   return answer_written(registry::update_ca_certificate(
       context.world.registry,
       {.certificate_id = text_copy(input, "certificateId"),

@@ -19,7 +19,8 @@
 //                             named: $one is its PEM, $one.id its id
 //   make-certificate c one [CN]                 a certificate that it has signed
 //   make-request r CN         a certificate signing request
-// $nobody is the id of no certificate, $policy a document.
+// $nobody is the id of no certificate, $policy a document; $role a role, $template the body of a
+// provisioning template: a thing named by its parameter Name, its certificate.
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -45,6 +46,7 @@
 #include "crypto/request.h"
 #include "iam/iam.h"
 #include "operations/handler.h"
+#include "provisioning/provisioning.h"
 #include "registry/registry_fixture.h"
 
 namespace gnomon::operations {
@@ -98,6 +100,14 @@ class CaseWorld {
     texts_["nobody"] = std::string(64, '0');
     texts_["policy"] = R"({"Version":"2012-10-17","Statement":)"
                        R"({"Effect":"Allow","Action":"iot:Connect","Resource":"*"}})";
+    texts_["role"] = "arn:aws:iam::123456789012:role/provision";
+    texts_["template"] =
+        R"({"Parameters":{"Name":{"Type":"String","Default":"lamp"},)"
+        R"("AWS::IoT::Certificate::Id":{"Type":"String"}},"Resources":{)"
+        R"("thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":{"Ref":"Name"},)"
+        R"("ThingTypeName":"bulb"},"OverrideSettings":{"ThingTypeName":"FAIL"}},)"
+        R"("key":{"Type":"AWS::IoT::Certificate","Properties":{)"
+        R"("CertificateId":{"Ref":"AWS::IoT::Certificate::Id"}}}}})";
   }
 
   // Of a line: "CreateThing" and its input, or a command.
@@ -297,8 +307,9 @@ class CaseWorld {
   registry::Fixture registry_;
   std::map<std::string, std::string> texts_;
   std::map<std::string, crypto::Authority> authorities_;
+  provisioning::Provisioning provisioning_{registry_.registry};
   iam::Iam iam_{"123456789012", {}};
-  World world_{registry_.registry, iam_, "gnomon.example"};
+  World world_{registry_.registry, iam_, provisioning_, "gnomon.example"};
   iam::Caller caller_{};
   std::vector<std::string> answer_;
 };
@@ -357,7 +368,12 @@ const std::map<std::string, std::string> unreachable = {
     {"RejectCertificateTransfer TransferAlreadyCompletedException", "the same"},
     {"CancelCertificateTransfer TransferAlreadyCompletedException", "the same"},
     {"ListOutgoingCertificates ServiceUnavailableException", "it does not ask the store"},
-    {"RegisterCACertificate ResourceNotFoundException", "templates are not looked up"},
+    {"UpdateProvisioningTemplate ConflictingResourceUpdateException",
+     "of two at once the second is made after the first"},
+    {"DeleteProvisioningTemplate ConflictingResourceUpdateException", "the same"},
+    {"CreateProvisioningTemplateVersion ConflictingResourceUpdateException", "the same"},
+    {"DeleteProvisioningTemplateVersion ConflictingResourceUpdateException", "the same"},
+    {"DeleteRoleAlias DeleteConflictException", "nothing refers to one but devices that ask"},
     {"DetachPolicy LimitExceededException", "nothing grows by it"},
     {"ListAttachedPolicies LimitExceededException", "the same"},
     {"ListTargetsForPolicy LimitExceededException", "the same"},
@@ -366,9 +382,9 @@ const std::map<std::string, std::string> unreachable = {
 
 TEST_CASE("the service iot, as testdata has it, and each modelled error once") {
   Seen seen;
-  for (const char* name :
-       {"things", "thing_types", "thing_groups", "billing_groups", "principals", "certificates",
-        "authorities", "policies", "attachments", "tags", "account", "malformed"}) {
+  for (const char* name : {"things", "thing_types", "thing_groups", "billing_groups", "principals",
+                           "certificates", "authorities", "policies", "attachments", "provisioning",
+                           "role_aliases", "tags", "account", "malformed"}) {
     run_cases("testdata/iot_" + std::string(name) + ".test", seen);
   }
   for (const api::Operation& operation : api::service_named("iot")->operations) {

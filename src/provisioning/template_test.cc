@@ -144,10 +144,11 @@ TEST_CASE("templates and values, as testdata has them") {
 
 TEST_CASE("whether the certificate is the one that arrives") {
   const auto with = [](const std::string& properties) {
-    const auto read = Template::parse(
-        R"({"Parameters":{"AWS::IoT::Certificate::Id":{"Type":"String"},"Other":{"Type":"String"}},)"
-        R"("Resources":{"c":{"Type":"AWS::IoT::Certificate","Properties":{)" +
-        properties + "}}}}");
+    const auto read =
+        Template::parse(R"({"Parameters":{"AWS::IoT::Certificate::Id":{"Type":"String"},)"
+                        R"("Other":{"Type":"String"}},)"
+                        R"("Resources":{"c":{"Type":"AWS::IoT::Certificate","Properties":{)" +
+                        properties + "}}}}");
     REQUIRE_MESSAGE(read, read.error().message);
     return read->takes_certificate_id();
   };

@@ -16,7 +16,8 @@ records::Key made_key(std::string_view what) {
 
 Result<void> stamp(store::Store& store, std::string_view account, std::string_view region) {
   const auto done = records::run(store, [&](records::Transaction& records) -> Result<bool> {
-    records.always();  // a disk that is full is told by /readyz, not by a server that does not start
+    records
+        .always();  // a disk that is full is told by /readyz, not by a server that does not start
     const records::Key place = key(Table::setting, "stamp");
     const auto before = load<stored::Stamp>(records, place);
     if (!before) {

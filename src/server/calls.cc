@@ -38,6 +38,10 @@ net::Response busy() {
           R"({"message":"Too many calls at once; try again."})"};
 }
 
+std::string_view or_dash(const std::string& text) {
+  return text.empty() ? "-" : std::string_view(text);
+}
+
 void log_call(const Arrival& arrival, const Answer& answer, std::int64_t microseconds) {
   if (!log_enabled(LogLevel::info)) return;
   const api::Operation* const operation = answer.operation;
@@ -47,8 +51,8 @@ void log_call(const Arrival& arrival, const Answer& answer, std::int64_t microse
           : std::string(operation->service->name) + ':' + std::string(operation->name);
   log_info("api_call", {{"operation", name},
                         {"status", answer.response.status},
-                        {"error", answer.error},
-                        {"caller", answer.caller},
+                        {"error", or_dash(answer.error)},
+                        {"caller", or_dash(answer.caller)},
                         {"peer", arrival.address},
                         {"request", answer.request_id},
                         {"us", microseconds}});
@@ -58,8 +62,8 @@ void log_call(const Arrival& arrival, const Answer& answer, std::int64_t microse
 
 Calls::Calls(const Setup& setup)
     : setup_(setup),
-      world_{setup.registry, setup.iam, setup.endpoint},
-      door_({world_, setup.random, setup.shown, counts_}) {}
+      world_{setup.registry, setup.iam, setup.provisioning, setup.endpoint},
+      door_({world_, setup.random, setup.shown, setup.clock, counts_}) {}
 
 std::shared_ptr<Calls::Place> Calls::take_place() {
   if (open_.fetch_add(1, std::memory_order_relaxed) >= limits::api_calls_max) {
@@ -76,15 +80,14 @@ void Calls::serve(const net::Exchange& exchange, runtime::Loop& loop) {
   auto arrival = std::make_shared<Arrival>();
   arrival->address = exchange.peer()->address();
   arrival->encrypted = exchange.security() != nullptr;
-  exchange.collect_body(
-      limits::http_body_bytes_max,
-      [this, arrival, place = std::move(place), &loop](const net::Request& request,
-                                                       net::HttpServer::Respond respond) {
-        arrival->request = request;
-        setup_.pool.run([this, arrival, place, &loop, respond = std::move(respond)] {
-          answer(*arrival, place, loop, respond);
-        });
-      });
+  exchange.collect_body(limits::http_body_bytes_max, [this, arrival, place = std::move(place),
+                                                      &loop](const net::Request& request,
+                                                             net::HttpServer::Respond respond) {
+    arrival->request = request;
+    setup_.pool.run([this, arrival, place, &loop, respond = std::move(respond)] {
+      answer(*arrival, place, loop, respond);
+    });
+  });
 }
 
 void Calls::answer(const Arrival& arrival, const std::shared_ptr<Place>& place, runtime::Loop& loop,

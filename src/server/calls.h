@@ -17,15 +17,16 @@
 
 namespace gnomon::server {
 
-// Calls: a bounded number at a time (limits::api_calls_max); beyond it the answer is 503, which SDKs
-// take as "try again". An answer leaves when what it tells of is durable.
-// Owner: the server. Threads: serve() and who_signed() the loop's that is given, sample() any. Its
-// pool ends before it.
+// Calls: a bounded number at a time (limits::api_calls_max); beyond it the answer is 503, which
+// SDKs take as "try again". An answer leaves when what it tells of is durable. Owner: the server.
+// Threads: serve() and who_signed() the loop's that is given, sample() any. Its pool ends before
+// it.
 class Calls {
  public:
   struct Setup {
     registry::Registry& registry;
     iam::Iam& iam;
+    provisioning::Provisioning& provisioning;
     std::string endpoint;  // what DescribeEndpoint tells
     Random& random;
     const WallClock& shown;

@@ -262,12 +262,14 @@ TEST_CASE("a damaged record is refused") {
                                       *machine.store,
                                       pool,
                                       pool,
+                                      pool,
                                       machine.network.wall_clock(),
                                       {},
                                       {},
                                       [&](auto, auto) {
                                         return std::make_unique<Machine::NoSyncer>(machine.asked);
                                       },
+                                      {},
                                       {}});
   const auto started = server.start();
   REQUIRE_FALSE(started.ok());

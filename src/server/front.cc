@@ -196,8 +196,7 @@ void Front::serve(const net::Request& request, const net::Exchange& exchange) {
   }
   if (!request.path().starts_with(own_paths)) return settings_.calls->serve(exchange, loop_);
   add(Count::http_refused_path);
-  exchange.respond(
-      net::plain_answer(404, "under /_gnomon/ is nothing but /_gnomon/root-ca.pem"));
+  exchange.respond(net::plain_answer(404, "under /_gnomon/ is nothing but /_gnomon/root-ca.pem"));
 }
 
 void Front::open_websocket(const net::Request& request, const net::Exchange& exchange) {

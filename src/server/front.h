@@ -31,7 +31,7 @@ struct FrontSettings {
   net::KnownHosts hosts;
   std::chrono::seconds connect_timeout = limits::connect_timeout;
   std::chrono::seconds http_idle = limits::http_idle;
-  std::string root_pem;  // /_gnomon/root-ca.pem
+  std::string root_pem;    // /_gnomon/root-ca.pem
   Calls* calls = nullptr;  // the AWS APIs
 };
 

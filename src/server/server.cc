@@ -18,6 +18,7 @@
 #include "broker/shard.h"
 #include "identity/devices.h"
 #include "identity/first_start.h"
+#include "provisioning/arrivals.h"
 #include "registry/folder.h"
 #include "server/admin.h"
 #include "server/authentication.h"
@@ -85,6 +86,7 @@ struct Server::State {
   std::optional<crypto::Authority> device_authority;
   std::optional<registry::Registry> registry;
   std::unique_ptr<iam::Iam> iam;
+  std::optional<provisioning::Provisioning> provisioning;
   std::unique_ptr<identity::Devices> devices;
   std::unique_ptr<Authentication> authentication;
   std::unique_ptr<runtime::Loop> control;             // accepts, serves the admin listener
@@ -135,13 +137,18 @@ Result<void> Server::State::make_registry() {
                         whole ? *material->device_ca_key : crypto::PrivateKey::generate_ec_p256()});
   registry.emplace(registry::Registry{ports.store, ports.shown, ports.random, *device_authority,
                                       config.account, config.region});
-  iam = std::make_unique<iam::Iam>(
-      config.account, iam::RootKey{ports.secrets.access_key_id, ports.secrets.secret});
+  provisioning.emplace(provisioning::Provisioning{*registry});
+  iam = std::make_unique<iam::Iam>(config.account,
+                                   iam::RootKey{ports.secrets.access_key_id, ports.secrets.secret});
   if (auto made = identity::make_policies(*registry); !made)
     return Error{Code::unavailable, made.error().message};
   devices = std::make_unique<identity::Devices>(identity::Devices::Setup{
-      *registry, ports.clock, ports.shown, offline(), [this](identity::Change change) {
+      *registry, ports.clock, ports.shown, offline(),
+      [this](identity::Change change) {
         effects->when_durable(change.sequence, std::move(change.effects), std::move(change.then));
+      },
+      [this](const crypto::Certificate& certificate, const registry::CaCertificateDescription& ca) {
+        return provisioning::provision_arrival(*provisioning, certificate, ca);
       }});
   authentication = std::make_unique<Authentication>(
       Authentication::Setup{ports.shown, ports.pool, ports.passwords, ports.random, *devices,
@@ -198,9 +205,9 @@ void Server::State::make_shards(std::uint64_t run) {
   adoptions.resize(shards.size());
   effects = std::make_unique<Effects>(
       Effects::Setup{*control, loops, shards, ports.store, *syncer, *authentication});
-  calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, config.endpoint_domain,
-                                               ports.random, ports.shown, ports.clock, ports.calls,
-                                               *effects});
+  calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning,
+                                               config.endpoint_domain, ports.random, ports.shown,
+                                               ports.clock, ports.calls, *effects});
 }
 
 // Numbers that must never be given out twice begin with the number of the run. With it the time is
@@ -355,8 +362,7 @@ Result<void> Server::State::start() {
   if (auto made = make_registry(); !made) return made;
   make_shards(*run);  // its loops look at the clock, so not before
   if (auto made = make_fronts(); !made) return made;
-  admin =
-      std::make_unique<Admin>(
+  admin = std::make_unique<Admin>(
       AdminView{config, ports, *control, loops, shards, fronts, *calls, *syncer});
   if (auto listened = listen(); !listened) return listened;
   clock_record =

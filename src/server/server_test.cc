@@ -135,9 +135,9 @@ TEST_CASE("while it reads what was kept it is alive, but not ready, and lets nob
   Fixture fixture(1);
   SlowStore slow(*fixture.store);
   const Ports& p = fixture.ports;
-  const Ports ports{p.clock,       p.wall,      p.random, p.network,       slow,
-                    p.pool,        p.passwords, p.shown,  p.make_material, p.host_names,
-                    p.make_syncer, p.on_broken};
+  const Ports ports{p.clock,      p.wall,        p.random,    p.network, slow,
+                    p.pool,       p.passwords,   p.calls,     p.shown,   p.make_material,
+                    p.host_names, p.make_syncer, p.on_broken, {}};
   Server server(fixture.config, ports);
   int looked = 0;
   slow.on_scan = [&] {
