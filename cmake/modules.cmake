@@ -15,7 +15,7 @@ set(third_party_crypto OpenSSL::Crypto)
 set(third_party_store RocksDB::rocksdb-shared)
 set(third_party_api Boost::headers re2)
 set(third_party_net Boost::headers OpenSSL::SSL)
-set(third_party_server tomlplusplus::tomlplusplus)
+set(third_party_server Boost::headers tomlplusplus::tomlplusplus)
 set(third_party_cli Boost::headers CLI11::CLI11)
 
 find_package(fmt REQUIRED CONFIG)

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/config_arguments.h"
+#include "server/secrets.h"
 #include "server/settings.h"
 
 namespace gnomon::cli {
@@ -21,6 +22,8 @@ void tell_unknown_variables() {
     const std::string_view text(*each);
     const std::string name(text.substr(0, text.find('=')));
     const auto is = [&](const server::Setting& setting) { return variable(setting) == name; };
+    if (name == server::access_key_id_variable || name == server::secret_access_key_variable)
+      continue;
     if (!name.starts_with(ours) || std::ranges::any_of(server::settings(), is)) continue;
     const std::string near = server::suggest_setting(name);
     std::cerr << "gnomon check-config: note: " << name << " is no setting"

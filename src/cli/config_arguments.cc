@@ -20,11 +20,12 @@ void ConfigArguments::declare(Arguments& arguments) {
   }
 }
 
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
 server::Loaded ConfigArguments::load() const {
-  const auto environment = [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
   return server::load_config(file, environment, flags);
 }
 

@@ -10,6 +10,9 @@
 
 namespace gnomon::cli {
 
+// A variable of the environment of this process; nothing: it is not set.
+[[nodiscard]] std::optional<std::string> environment(const std::string& name);
+
 // What the command line says of the settings.
 struct ConfigArguments {
   std::optional<std::string> file;

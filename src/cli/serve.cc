@@ -20,6 +20,7 @@
 #include "partition/syncer.h"
 #include "runtime/pool.h"
 #include "server/material.h"
+#include "server/secrets.h"
 #include "server/server.h"
 #include "store/folder.h"
 #include "store/memory.h"
@@ -118,6 +119,8 @@ int serve(Words words) {
   const auto make_material = [&] {  // the folder is ours alone now
     return server::make_material((*folder)->path(), *names, shown.now(), random);
   };
+  auto secrets = server::make_secrets((*folder)->path(), config.master_key, environment, random);
+  if (!secrets) return fail(secrets.error());
   auto store = open_store(config, monotonic);
   if (!store) return fail(store.error());
   // One for reads, one for a backup, which takes long; there is never more than one.
@@ -146,7 +149,8 @@ int serve(Words words) {
                                  make_material,
                                  {host},
                                  make_syncer,
-                                 end_broken});
+                                 end_broken,
+                                 std::move(*secrets)});
   const EndFirst end_reads{pool}, end_passwords{passwords};
   if (auto started = server.start(); !started) return fail(started.error());
 

@@ -32,6 +32,7 @@ struct Config {
   bool local = true;                       // connections over loopback are the principal `local`
   std::string passwords;                   // a file; empty: none
   std::string tls_certificate, tls_key;    // files; empty: what the server has made
+  std::string master_key;                  // secrets.master_key, a file; empty: the folder's
   std::array<bool, doors> behind_proxy{};  // proxy.listeners, by Door
   std::vector<std::string> proxy_trusted;  // addresses and ranges
   std::vector<std::string> hosts;          // further names in Host headers, "*.x" and "*" too

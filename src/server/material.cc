@@ -52,14 +52,6 @@ bool is_there(const std::string& path) {
   return std::filesystem::exists(std::filesystem::symlink_status(path, failed));
 }
 
-void warn_if_open(const std::string& path) {
-  using std::filesystem::perms;
-  std::error_code failed;
-  const perms rights = std::filesystem::status(path, failed).permissions();
-  if (!failed && (rights & (perms::group_all | perms::others_all)) != perms::none)
-    log_warn("key_open_to_others", {{"path", path}, {"remedy", "chmod 600 " + path}});
-}
-
 Result<PrivateKey> read_key(const std::string& path, const std::string& remedy) {
   auto text = store::read_file(path, limits::pem_text_bytes_max);
   if (!text) return wrong(path, text.error().message, remedy);
@@ -299,6 +291,14 @@ Error not_made(const std::string& path) {
 }
 
 }  // namespace
+
+void warn_if_open(const std::string& path) {
+  using std::filesystem::perms;
+  std::error_code failed;
+  const perms rights = std::filesystem::status(path, failed).permissions();
+  if (!failed && (rights & (perms::group_all | perms::others_all)) != perms::none)
+    log_warn("key_open_to_others", {{"path", path}, {"remedy", "chmod 600 " + path}});
+}
 
 Result<std::vector<std::string>> server_names(const std::string& host_name,
                                               const std::vector<std::string>& more) {

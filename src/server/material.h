@@ -46,6 +46,9 @@ Result<std::vector<std::string>> server_names(const std::string& host_name,
 // Writes a file durably, all or nothing, mode 0600; for tests to fail in between.
 using WriteFile = std::function<Result<void>(const std::string& path, std::string_view text)>;
 
+// Warns of a secret that others than its owner may read.
+void warn_if_open(const std::string& path);
+
 // Makes what is not there, renews the server's certificate when its names are others, two thirds of
 // its life are over or the clock stands before its time, and returns what holds now. Interrupted
 // anywhere it goes on when it is called again. A file that is damaged, does not fit the others or

@@ -16,6 +16,7 @@
 #include "runtime/pool.h"
 #include "server/config.h"
 #include "server/material.h"
+#include "server/secrets.h"
 #include "store/store.h"
 
 namespace gnomon::server {
@@ -42,6 +43,7 @@ struct Ports {
   // The store takes nothing any more: nothing more may be acknowledged, so the process must end.
   // Any thread; may be called more than once.
   OnBroken on_broken;
+  Secrets secrets{};  // of the data folder: for IAM
 };
 
 // Server: owns the loops, shards and listeners.

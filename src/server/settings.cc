@@ -308,6 +308,13 @@ constexpr auto table = std::to_array<Setting>({
        return std::string();
      },
      [](const Config& c) { return c.tls_key; }},
+    {"secrets.master_key", "", "FILE",
+     "32 bytes under which secrets are kept, in place of master.key in the data folder", Form::text,
+     [](Config& c, std::string_view text) {
+       c.master_key = text;
+       return std::string();
+     },
+     [](const Config& c) { return c.master_key; }},
     {"hosts", "", "NAME,…",
      "Names in HTTP's Host header, beside localhost, the host name and names", Form::text,
      read_hosts, [](const Config& c) { return show_members(c.hosts); }},
