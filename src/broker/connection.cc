@@ -177,6 +177,7 @@ void Connection::on_ended(runtime::Ended) {
 }
 
 void Connection::shut_down() {
+  if (stream_) stream_->go_away();
   disconnect(Reason::server_shutting_down, "the server stops", Count::disconnects_shutdown);
 }
 

@@ -38,6 +38,7 @@ class WebSocketStream final : public Layer {
 
   void pause() override;
   void resume() override;
+  void go_away() override { farewell_ = close_code::going_away; }
   [[nodiscard]] const runtime::Security* security() const override {
     return below_ ? below_->security() : nullptr;
   }
@@ -65,6 +66,7 @@ class WebSocketStream final : public Layer {
   WebSocketReader reader_;
   Buffer kept_;  // received, not read yet
   bool paused_ = false;
+  std::uint16_t farewell_ = close_code::normal;  // said when its user drops it
 };
 
 // ---- life
@@ -124,7 +126,7 @@ void WebSocketStream::close(bool flush_first) {
   user_ = nullptr;
   if (below_ && flush_first && !opening_) {
     append_output();
-    say_close(close_code::normal, {});
+    say_close(farewell_, {});
   }
   below_.reset();
   opening_.reset();

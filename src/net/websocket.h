@@ -14,7 +14,8 @@ namespace gnomon::net {
 // The server's side, after its 101 was sent (answer_websocket(), Exchange::take_over()): a stream
 // of the payload over `below`. `unread`: what has arrived behind the request; its payload comes at
 // the end of this turn. A peer that closes or breaks the protocol ends the stream (by_peer, error);
-// dropping the stream sends what is left, then a close frame, and waits a moment for the peer's.
+// dropping the stream sends what is left, then a close frame (1000, after go_away() 1001), and
+// waits a moment for the peer's.
 [[nodiscard]] runtime::StreamPtr open_websocket(runtime::StreamPtr below, ByteView unread,
                                                 runtime::StreamHandler& handler);
 

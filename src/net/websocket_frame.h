@@ -24,8 +24,8 @@ enum class WebSocketOpcode : std::uint8_t {
 
 // RFC 6455 §7.4.1.
 namespace close_code {
-constexpr std::uint16_t normal = 1000, protocol_error = 1002, unacceptable = 1003, none = 1005,
-                        inconsistent = 1007, too_big = 1009;
+constexpr std::uint16_t normal = 1000, going_away = 1001, protocol_error = 1002,
+                        unacceptable = 1003, none = 1005, inconsistent = 1007, too_big = 1009;
 }
 
 // Four bytes, in the order of the wire. Frames of a client are masked, those of a server are not.

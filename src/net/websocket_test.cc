@@ -228,6 +228,17 @@ TEST_CASE("a user that drops the stream says goodbye, with all of its output") {
   CHECK_FALSE(world.end().ended);
 }
 
+TEST_CASE("a user that goes away says so, and after it nothing else") {
+  World world;
+  const auto client = world.connect();
+  world.end().say("the end");
+  world.end().stream->go_away();
+  world.end().stream.reset();
+  CHECK(world.exchange(*client, "") ==
+        plain(WebSocketOpcode::binary, "the end") + plain(WebSocketOpcode::close, "\x03\xe9"));
+  CHECK(client->closed_by_server());
+}
+
 TEST_CASE("a client that vanishes ends the stream") {
   World world;
   auto client = world.connect();

@@ -109,6 +109,8 @@ class Stream {
   // From now on `handler` hears of this stream, unless it has ended: for who reads the beginning
   // and then hands the stream on, with the bytes that came and are not used.
   virtual void set_handler(StreamHandler& handler) = 0;
+  // Its user is about to drop it because the server stops: for layers whose end has a reason.
+  virtual void go_away() {}
   [[nodiscard]] Loop& loop() const { return loop_; }
   [[nodiscard]] const Peer& peer() const { return peer_; }
   void set_peer(const Peer& peer) { peer_ = peer; }

@@ -1,17 +1,21 @@
-// Hostile input row 16: clients that vanish without a word.
+// Hostile input row 16: clients that vanish without a word, at every step of the way.
 
 import assert from 'node:assert/strict';
 import { rootOf } from '../harness/certificates.mjs';
 import * as codec from '../harness/codec.mjs';
+import { clientHello, dial } from '../harness/dial.mjs';
 import { Hole } from '../harness/hole.mjs';
 import { MiB, siege } from '../harness/hostile.mjs';
 import { staying } from '../harness/sessions.mjs';
 import { suite, unique } from '../harness/suite.mjs';
-import { dialWebSocket } from '../harness/websocket.mjs';
+import { dialWebSocket, upgrade, Wire } from '../harness/websocket.mjs';
 
 const keepAlive = 1;    // s: it ends after 1.5
 const tooLate = 6000;   // generous: the machine may be busy
 
+const arrival = 'gnomon_arrivals_refused_total{reason="timeout"}';
+const http = 'gnomon_http_refused_total{reason="timeout"}';
+const mqtt = 'gnomon_connects_refused_total{reason="timeout"}';
 const silent = 'gnomon_disconnects_total{reason="keep_alive"}';
 
 // Options of World.socket() for each way to speak MQTT.
@@ -127,6 +131,60 @@ suite('row 16: half-open connections', (test) => {
         await back.goodbye(v === 5 ? { props: { sessionExpiry: 0 } } : {});
       }
     }
+  });
+
+  test('a client vanishes in the middle of a handshake', async (w) => {
+    const secure = rootOf(w.server);
+    const { mqtts, https } = w.server.ports;
+    const before = await w.server.metrics();
+    const holes = [];
+    const each = async (port, begin) => {
+      const hole = await Hole.open(port);
+      w.opened.push(() => hole.close());
+      holes.push(hole);
+      await begin(hole);
+    };
+    const kinds = [
+      [arrival, [mqtts, https], async (hole) => {  // before it has heard the server
+        const { socket, ready } = dial(hole.port);
+        await ready;
+        await new Promise((done) => { socket.write(clientHello(), done); });
+        hole.pull();
+      }],
+      [arrival, [mqtts, https], async (hole) => {  // the server has said all, the client says no more
+        const { socket, ready } = dial(hole.port);
+        await ready;
+        socket.write(clientHello());
+        await new Promise((done) => { socket.once('data', done); });
+      }],
+      [http, [w.server.ports.http], async ({ port }) => {
+        const wire = await Wire.open(port);
+        wire.send(upgrade().slice(0, -4));
+      }],
+      [http, [mqtts, https], async ({ port }) => {
+        await Wire.open(port, { secure: { ...secure, ALPNProtocols: ['http/1.1'] } });
+      }],
+      [mqtt, [w.server.ports.http], async ({ port }) => {
+        const wire = await Wire.open(port);
+        wire.send(upgrade());
+        await wire.answer();
+      }],
+      [mqtt, [mqtts], async ({ port }) => { await Wire.open(port, { secure }); }],
+    ];
+    const expected = { [arrival]: 0, [http]: 0, [mqtt]: 0 };
+    await Promise.all(kinds.flatMap(([name, ports, begin]) => ports.flatMap((port) => {
+      expected[name] += 5;
+      return Array.from({ length: 5 }, () => each(port, begin));
+    })));
+    // A client of TLS 1.3 is done before its server is: with what it said last on its way, it would
+    // vanish one step earlier.
+    const done = (m) => m['gnomon_tls_handshakes_total{result="full"}']
+      + m['gnomon_tls_handshakes_total{result="resumed"}'];
+    await w.server.untilMetrics((m) => done(m) === done(before) + 15, 'the server is as far');
+    holes.forEach((hole) => hole.pull());
+    await w.server.untilMetrics((m) => Object.entries(expected).every(([name, count]) =>
+      m[name] - before[name] === count), 'each is counted where it has stopped', tooLate);
+    await asBefore(w, before, 4);
   });
 }, { shards: [2], listeners: true, timeout: 120_000, env: { GNOMON_LIMITS_CONNECT_TIMEOUT: '2',
   GNOMON_LIMITS_HTTP_IDLE: '2', GNOMON_DURABILITY: 'memory' } });

@@ -252,7 +252,7 @@ describe('the end of a server with WebSockets', { timeout: 60_000 }, () => {
       const ended = server.end();
       for (const { wire, v } of wires) {
         if (v === 5) assert.equal((await wire.packet(v)).code, 0x8b);
-        await wire.expectCloseFrame(1000, 1001);
+        await wire.expectCloseFrame(1001);  // RFC 6455 §7.4.1: going away
       }
       await ended;
     } finally {
