@@ -67,12 +67,14 @@ suite('admin', (test) => {
     const page = (name) => fs.readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
     const series = new Set((await (await w.server.get('/metrics')).text()).split('\n')
       .filter((line) => line !== '').flatMap((line) => line.match(/^# TYPE (.*)/)?.[1]
-        ?? (line.startsWith('#') ? [] : line.replace(/ [^ ]+$/, '').replace(/version="[^"]+"/, 'version'))));
+        ?? (line.startsWith('#') ? [] : line.replace(/ [^ ]+$/, '').replace(/version="[^"]+"/, 'version')
+          .replace(/service="[^"]+",operation="[^"]+"/, 'service,operation'))));
     const told = [...page('metrics.md').matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]+) \|/gm)]
       .flatMap(([, name, type, cell]) => {
-        const [label, ...values] = [...cell.matchAll(/`(\w+)`/g)].map(([, word]) => word);
-        const labels = values.map((value) => `{${label}="${value}"}`);
-        if (labels.length === 0) labels.push(label === undefined ? '' : `{${label}}`);
+        const words = [...cell.matchAll(/`(\w+)`/g)].map(([, word]) => word);
+        const [label, ...values] = words;
+        const labels = cell.includes(':') ? values.map((value) => `{${label}="${value}"}`)
+          : [words.length > 0 ? `{${words}}` : ''];
         return [`${name} ${type}`, ...labels.map((each) => name + each)];
       });
     assert.deepEqual(told.toSorted(), [...series].toSorted());

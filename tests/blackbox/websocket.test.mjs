@@ -63,7 +63,8 @@ suite('the way to a WebSocket', (test) => {
         [upgrade().replace('GET', 'POST'), 405, ['allow', 'GET']],
         [upgrade({ 'Sec-WebSocket-Key': null }), 400],
         [upgrade({ 'Sec-WebSocket-Key': 'short' }), 400],
-        [upgrade({}, '/'), 404], [upgrade({}, '/mqtt/x'), 404], [request('/'), 404],
+        [upgrade({}, '/_gnomon/mqtt'), 404], [request('/_gnomon/'), 404],
+        [upgrade({}, '/'), 403], [upgrade({}, '/mqtt/x'), 403], [request('/'), 403],
       ]) {
         const answer = await asked(port, how, text);
         assert.equal(answer.status, status, text);
