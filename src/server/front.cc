@@ -16,8 +16,13 @@ namespace gnomon::server {
 namespace {
 
 constexpr std::string_view websocket_path = "/mqtt";
-constexpr std::string_view own_paths = "/_gnomon/";  // all others are the AWS APIs'
+constexpr std::string_view own_paths = "/_gnomon";  // all others are the AWS APIs'
 constexpr std::string_view root_path = "/_gnomon/root-ca.pem";
+
+// No bucket of S3 can have this name.
+bool is_own(std::string_view path) {
+  return path == own_paths || (path.starts_with(own_paths) && path[own_paths.size()] == '/');
+}
 
 // Until the shard has a stream nobody listens to it.
 class Nobody final : public runtime::StreamHandler {
@@ -194,7 +199,7 @@ void Front::serve(const net::Request& request, const net::Exchange& exchange) {
     return exchange.respond(
         {200, {{"Content-Type", "application/x-pem-file"}}, settings_.root_pem});
   }
-  if (!request.path().starts_with(own_paths)) return settings_.calls->serve(exchange, loop_);
+  if (!is_own(request.path())) return settings_.calls->serve(exchange, loop_);
   add(Count::http_refused_path);
   exchange.respond(net::plain_answer(404, "under /_gnomon/ is nothing but /_gnomon/root-ca.pem"));
 }
