@@ -16,6 +16,13 @@
 
 namespace gnomon::broker {
 
+// Proof: what the transport has proved of who connects (a signed upgrade to a WebSocket), for
+// whoever plugs in the authenticator and has made it. Immutable.
+class Proof {
+ public:
+  virtual ~Proof() = default;
+};
+
 // What a CONNECT says, and what is known of its connection. Views: valid during the call.
 struct Credentials {
   const runtime::Peer& peer;
@@ -25,6 +32,7 @@ struct Credentials {
   std::optional<ByteView> password;
   bool persistent = false;  // it asks for a session that outlives it, or for one that is there
   bool last_will = false;
+  const Proof* proof = nullptr;  // null: there is none
 };
 
 // Permissions: what an identity may do. Immutable: every shard reads it without a lock, and who may

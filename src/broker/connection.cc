@@ -18,8 +18,9 @@ using mqtt::Reason;
 Connection::Connection(Shard& shard, ConnectionRef ref)
     : shard_(shard), machine_(mqtt::Role::server, shard.profile_.mqtt), ref_(ref) {}
 
-void Connection::open(runtime::StreamPtr stream) {
+void Connection::open(runtime::StreamPtr stream, std::shared_ptr<const Proof> proof) {
   stream_ = std::move(stream);
+  proof_ = std::move(proof);
   last_received_ = shard_.loop_.now();
   shard_.loop_.timers().arm(*this, last_received_ + shard_.profile_.connect_timeout);
 }

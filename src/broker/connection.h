@@ -39,7 +39,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   Connection(Shard& shard, ConnectionRef ref);
   ~Connection() override = default;
 
-  void open(runtime::StreamPtr stream);
+  void open(runtime::StreamPtr stream, std::shared_ptr<const Proof> proof = nullptr);
   // Input that somebody else has read.
   void take(ByteView bytes) { on_bytes(bytes); }
 
@@ -258,6 +258,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   mqtt::Connection machine_;
   Session session_;
   std::string client_id_, principal_;
+  std::shared_ptr<const Proof> proof_;              // of the transport; null: none
   std::shared_ptr<const Permissions> permissions_;  // null: it may do everything
   Route* route_ = nullptr;                          // of the last topic published to
   std::uint64_t route_epoch_ = 0;                   // in which route_ was taken

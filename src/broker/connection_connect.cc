@@ -79,7 +79,7 @@ bool Connection::authenticate(const mqtt::Connect& connect) {
   const bool persistent = !connect.clean_start || pending_->asked_expiry_seconds > 0;
   auto verdict = shard_.authenticator_.authenticate(
       {stream_->peer(), stream_->security(), client_id_, connect.username, connect.password,
-       persistent, left_will_},
+       persistent, left_will_, proof_.get()},
       [&mailbox = shard_.mailbox(), ref = ref_](Verdict given) {
         std::vector<Envelope> letter;
         letter.push_back({ref.shard, Authenticated{ref, std::move(given)}});
@@ -126,7 +126,14 @@ void Connection::renew() {
   shard_.counters_.add(Count::rechecks);
   const bool persistent = session_.kept || (pending_ && pending_->asked_expiry_seconds > 0);
   auto verdict = shard_.authenticator_.renew(
-      {stream_->peer(), stream_->security(), client_id_, {}, {}, persistent, left_will_},
+      {stream_->peer(),
+       stream_->security(),
+       client_id_,
+       {},
+       {},
+       persistent,
+       left_will_,
+       proof_.get()},
       principal_, [&mailbox = shard_.mailbox(), ref = ref_, number](Verdict given) {
         std::vector<Envelope> letter;
         letter.push_back({ref.shard, Renewed{ref, number, std::move(given)}});

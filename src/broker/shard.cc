@@ -162,11 +162,11 @@ void Shard::adopt(const runtime::Accepted& accepted) {
   }
 }
 
-void Shard::adopt(runtime::StreamPtr stream, ByteView unread) {
+void Shard::adopt(runtime::StreamPtr stream, ByteView unread, std::shared_ptr<const Proof> proof) {
   Connection* connection = make_connection();
   if (connection == nullptr) return;
   stream->set_handler(*connection);
-  connection->open(std::move(stream));
+  connection->open(std::move(stream), std::move(proof));
   if (!unread.empty()) connection->take(unread);
 }
 

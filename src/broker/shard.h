@@ -76,10 +76,11 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void resume();
 
   // Takes over a connection on which MQTT is spoken: a socket of this loop, or a stream with what
-  // has arrived on it and was not used. It counts in load() since load_counter() was raised for it.
-  // On the loop's thread.
+  // has arrived on it and was not used and what it has proved. It counts in load() since
+  // load_counter() was raised for it. On the loop's thread.
   void adopt(const runtime::Accepted& accepted);
-  void adopt(runtime::StreamPtr stream, ByteView unread);
+  void adopt(runtime::StreamPtr stream, ByteView unread,
+             std::shared_ptr<const Proof> proof = nullptr);
 
   ShardMailbox& mailbox() { return mailbox_; }
   // Connections, for the acceptor to find the least loaded. Any thread.

@@ -156,13 +156,22 @@ FrontDoor::Signed FrontDoor::who_signed(const net::Request& request,
                                         std::string_view service) const {
   const Arrival arrival{request, "", false};
   Visit visit{arrival, setup_.shown.now(), api::service_named("iot")};
-  if (const auto refusal = api::read_claim(request, visit.claim))
-    return {nullptr, api::to_error(*visit.service, *refusal)};
-  if (auto error = verify(visit, {.service = service,
-                                  .region = setup_.world.registry.region,
-                                  .token_may_be_unsigned = true}))
-    return {nullptr, std::move(*error)};
-  return {std::move(visit.caller), {}};
+  Signed who{nullptr, {}, api::new_request_id(setup_.random)};
+  std::optional<ApiError> error;
+  if (const auto refusal = api::read_claim(request, visit.claim)) {
+    error = api::to_error(*visit.service, *refusal);
+  } else {
+    error = verify(visit, {.service = service,
+                           .region = setup_.world.registry.region,
+                           .token_may_be_unsigned = true});
+  }
+  if (error) {
+    setup_.counts.refused(visit.refused);
+    who.error = std::move(*error);
+  } else {
+    who.caller = std::move(visit.caller);
+  }
+  return who;
 }
 
 // ---- what it may do

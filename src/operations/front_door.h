@@ -52,6 +52,7 @@ class FrontDoor {
   struct Signed {
     std::shared_ptr<const iam::Caller> caller;  // null: nobody
     api::ApiError error{};                      // why
+    std::string request_id{};
   };
   [[nodiscard]] Signed who_signed(const net::Request& request, std::string_view service) const;
 

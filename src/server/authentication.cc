@@ -52,6 +52,7 @@ void Authentication::use(Known known) {
 
 std::optional<Verdict> Authentication::authenticate(const broker::Credentials& credentials,
                                                     Later later) {
+  if (credentials.proof != nullptr) return by_signature(credentials);
   const runtime::Security* security = credentials.security;
   if (security != nullptr && !security->certificate.empty())
     return by_certificate(credentials, std::move(later));
@@ -72,6 +73,7 @@ std::optional<Verdict> Authentication::authenticate(const broker::Credentials& c
 
 std::optional<Verdict> Authentication::renew(const broker::Credentials& credentials,
                                              std::string_view principal, Later later) {
+  if (credentials.proof != nullptr) return by_signature(credentials);
   const runtime::Security* security = credentials.security;
   if (security != nullptr && !security->certificate.empty())
     return by_certificate(credentials, std::move(later));
@@ -83,6 +85,25 @@ std::optional<Verdict> Authentication::renew(const broker::Credentials& credenti
           : known.local;
   if (!there) return Refusal{Reason::not_authorized, "it is no identity any more"};
   return admit({std::string(principal), "", arrival_of(credentials)}, std::move(later));
+}
+
+bool Authentication::may_know(const runtime::Peer& peer, const runtime::Security* security) const {
+  if (security != nullptr && !security->certificate.empty()) return true;
+  const GroundPtr ground = this->ground();
+  return ground->known.users || (ground->known.local && peer.is_loopback());
+}
+
+Verdict Authentication::by_signature(const broker::Credentials& credentials) const {
+  const auto& caller = static_cast<const SignedBy&>(*credentials.proof).caller;
+  if (caller->kind == iam::Caller::Kind::root) return Identity{caller->user_id, nullptr};
+  auto permissions =
+      std::make_shared<const CallerPermissions>(caller, arn_prefix_, credentials.peer.address(),
+                                                credentials.security != nullptr, setup_.wall);
+  if (!permissions->may_connect(credentials.client_id)) {
+    return Refusal{Reason::not_authorized, caller->arn + " may not connect by this client id",
+                   true};
+  }
+  return Identity{caller->user_id, std::move(permissions)};
 }
 
 std::optional<Verdict> Authentication::by_certificate(const broker::Credentials& credentials,

@@ -18,12 +18,19 @@
 #include "broker/authenticator.h"
 #include "crypto/certificate.h"
 #include "crypto/password.h"
+#include "iam/caller.h"
 #include "identity/devices.h"
 #include "runtime/pool.h"
 
 namespace gnomon::server {
 
 using Users = std::map<std::string, crypto::PasswordHash, std::less<>>;
+
+// SignedBy: whoever has signed the upgrade to a WebSocket.
+struct SignedBy final : broker::Proof {
+  explicit SignedBy(std::shared_ptr<const iam::Caller> given) : caller(std::move(given)) {}
+  const std::shared_ptr<const iam::Caller> caller;  // never null
+};
 
 // What is known, at one time.
 struct Known {
@@ -32,9 +39,10 @@ struct Known {
   std::optional<Users> users;                    // none: there is no password file
 };
 
-// Authentication: whoever shows a certificate is judged by it; else whoever gives a password, if
-// there is a file of them, by that; else whoever is on this machine is `local`. Nobody is let in
-// by a lesser way because a better one has failed. Then the policies are asked (identity::Devices).
+// Authentication: whoever has signed the upgrade to a WebSocket acts by that signature alone;
+// whoever shows a certificate is judged by it; else whoever gives a password, if there is a file of
+// them, by that; else whoever is on this machine is `local`. Nobody is let in by a lesser way
+// because a better one has failed. Then the policies are asked (identity::Devices).
 //
 // The registry is read on `lookups`; what it says is remembered, bounded, by principal, client id
 // and address, until forget(). A password costs 0.1 s: those that were right are remembered until
@@ -51,6 +59,8 @@ class Authentication final : public broker::Authenticator {
   };
   explicit Authentication(const Setup& setup);
 
+  // Whether a connection without a signature may turn out to be somebody.
+  [[nodiscard]] bool may_know(const runtime::Peer& peer, const runtime::Security* security) const;
   // From now on.
   void use(Known known);
   // What was remembered of these principals; also what is being found out now is not remembered.
@@ -89,6 +99,7 @@ class Authentication final : public broker::Authenticator {
   [[nodiscard]] GroundPtr ground() const {
     return ground_.with([](const auto& held) { return held; });
   }
+  [[nodiscard]] broker::Verdict by_signature(const broker::Credentials& credentials) const;
   std::optional<broker::Verdict> by_certificate(const broker::Credentials& credentials,
                                                 Later later);
   std::optional<broker::Verdict> by_password(const GroundPtr& ground, Who who, ByteView password,

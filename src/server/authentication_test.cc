@@ -8,7 +8,9 @@
 
 #include "base/limits.h"
 #include "crypto/issue.h"
+#include "iam/caller.h"
 #include "identity/first_start.h"
+#include "policy/document.h"
 #include "registry/attachments.h"
 #include "registry/certificates.h"
 #include "registry/policies.h"
@@ -31,6 +33,12 @@ class HeldPool final : public runtime::Pool {
   }
   std::vector<std::function<void()>> tasks;
 };
+
+runtime::Peer peer_of(const std::string& address) {
+  runtime::Peer peer;
+  REQUIRE(inet_pton(AF_INET6, ("::ffff:" + address).c_str(), peer.ip) == 1);
+  return peer;
+}
 
 struct World {
   explicit World(bool policies = true) {
@@ -127,8 +135,7 @@ struct World {
     return ask(Who{std::move(address)}, std::move(principal));
   }
   std::optional<Verdict> begin(const Who& who, std::optional<std::string> renew = std::nullopt) {
-    runtime::Peer peer;
-    REQUIRE(inet_pton(AF_INET6, ("::ffff:" + who.address).c_str(), peer.ip) == 1);
+    const runtime::Peer peer = peer_of(who.address);
     runtime::Security security;
     security.certificate = who.certificate;
     const bool shown = who.encrypted || !who.certificate.empty();
@@ -331,6 +338,68 @@ TEST_CASE("only so many passwords wait at a time") {
   world.passwords.work();
   CHECK(said(world.ask("192.0.2.1", "", false, "nobody", "x")) == "later");
   CHECK(said(world.ask("192.0.2.1", "", false, "nobody", "x")) == "server busy");
+}
+
+TEST_CASE("who has signed the upgrade acts by that signature alone, as the policies of IAM say") {
+  World world;
+  world.authentication.use({.local = true, .authorities = {}, .users = {}});
+  const auto document = policy::parse(
+      R"({"Version":"2012-10-17","Statement":[
+          {"Effect":"Allow","Action":"iot:Connect","Resource":"arn:aws:iot:*:*:client/ann-*"},
+          {"Effect":"Allow","Action":["iot:Publish","iot:Subscribe"],"Resource":"*",
+           "Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}},
+          {"Effect":"Deny","Action":"iot:RetainPublish","Resource":"*"}]})",
+      policy::Dialect::iam);
+  REQUIRE(document);
+  iam::Caller ann;
+  ann.kind = iam::Caller::Kind::user;
+  ann.user_id = "AIDAEXAMPLE";
+  ann.identity = std::make_shared<const policy::PolicySet>(policy::PolicySet::compile(
+      {{"ann", "user ann", std::make_shared<const policy::Document>(*document)}}));
+  const SignedBy proof(std::make_shared<const iam::Caller>(ann));
+  const runtime::Peer here = peer_of("127.0.0.1");
+  const auto ask = [&](const broker::Proof& by, std::string_view client_id) {
+    broker::Credentials credentials{here, nullptr, client_id, {}, {}};
+    credentials.proof = &by;
+    return *world.authentication.authenticate(credentials, {});
+  };
+  const Verdict let_in = ask(proof, "ann-1");
+  REQUIRE(std::holds_alternative<Identity>(let_in));
+  const auto& [principal, may] = std::get<Identity>(let_in);
+  CHECK(principal == "AIDAEXAMPLE");
+  REQUIRE(may);
+  CHECK(may->may_publish("t", false));
+  CHECK_FALSE(may->may_publish("t", true));
+  CHECK(may->may_subscribe("t/#"));
+  CHECK_FALSE(may->may_receive("t"));
+  // `local` would let it in.
+  const Verdict other = ask(proof, "bob");
+  REQUIRE(std::holds_alternative<Refusal>(other));
+  CHECK(std::get<Refusal>(other).policy);
+
+  iam::Caller root;
+  root.user_id = "123456789012";
+  const Verdict all = ask(SignedBy(std::make_shared<const iam::Caller>(root)), "whoever");
+  REQUIRE(std::holds_alternative<Identity>(all));
+  CHECK(std::get<Identity>(all).permissions == nullptr);
+}
+
+TEST_CASE("an upgrade without a signature is worth a CONNECT only if somebody could be behind it") {
+  World world;
+  const runtime::Peer here = peer_of("127.0.0.1");
+  const runtime::Peer there = peer_of("192.0.2.1");
+  runtime::Security shown;
+  shown.certificate = "DER";
+  const runtime::Security none;
+  auto& authentication = world.authentication;
+  CHECK_FALSE(authentication.may_know(here, nullptr));
+  CHECK(authentication.may_know(there, &shown));
+  CHECK_FALSE(authentication.may_know(there, &none));
+  authentication.use({.local = true, .authorities = {}, .users = {}});
+  CHECK(authentication.may_know(here, nullptr));
+  CHECK_FALSE(authentication.may_know(there, nullptr));
+  authentication.use({.local = false, .authorities = {}, .users = Users()});
+  CHECK(authentication.may_know(there, nullptr));
 }
 
 }  // namespace

@@ -75,19 +75,28 @@ std::shared_ptr<Calls::Place> Calls::take_place() {
 }
 
 void Calls::serve(const net::Exchange& exchange, runtime::Loop& loop) {
-  auto place = take_place();
-  if (!place) return exchange.respond(busy());
+  const net::Request& head = *exchange.request();
   auto arrival = std::make_shared<Arrival>();
   arrival->address = exchange.peer()->address();
   arrival->encrypted = exchange.security() != nullptr;
-  exchange.collect_body(limits::http_body_bytes_max, [this, arrival, place = std::move(place),
-                                                      &loop](const net::Request& request,
-                                                             net::HttpServer::Respond respond) {
-    arrival->request = request;
-    setup_.pool.run([this, arrival, place, &loop, respond = std::move(respond)] {
-      answer(*arrival, place, loop, respond);
-    });
-  });
+  // What nobody has signed and nobody may call so: neither its body is waited for nor the store
+  // asked.
+  api::Call open;
+  if (!api::is_signed(head) && api::find_open(api::unsigned_call, head, open) == nullptr) {
+    arrival->request = head;
+    return exchange.respond(door_.serve(*arrival).response);
+  }
+  // The place is taken when the body is there: a client that trickles takes nobody's.
+  exchange.collect_body(
+      limits::http_body_bytes_max,
+      [this, arrival, &loop](const net::Request& request, net::HttpServer::Respond respond) {
+        const auto place = take_place();
+        if (!place) return respond(busy());
+        arrival->request = request;
+        setup_.pool.run([this, arrival, place, &loop, respond = std::move(respond)] {
+          answer(*arrival, place, loop, respond);
+        });
+      });
 }
 
 void Calls::answer(const Arrival& arrival, const std::shared_ptr<Place>& place, runtime::Loop& loop,
@@ -105,7 +114,8 @@ void Calls::answer(const Arrival& arrival, const std::shared_ptr<Place>& place, 
 
 void Calls::who_signed(const net::Request& request, runtime::Loop& loop, ToldSigned then) {
   auto place = take_place();
-  if (!place) return then({nullptr, {503, "ServiceUnavailableException", "Too many calls"}});
+  if (!place)
+    return then({nullptr, {503, "ServiceUnavailableException", "Too many calls at once"}, {}});
   setup_.pool.run([this, request, place = std::move(place), &loop, then = std::move(then)] {
     auto told = std::make_shared<operations::FrontDoor::Signed>(
         door_.who_signed(request, "iotdevicegateway"));

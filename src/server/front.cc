@@ -5,6 +5,8 @@
 #include <utility>
 #include <variant>
 
+#include "api/render.h"
+#include "api/sigv4.h"
 #include "base/limits.h"
 #include "net/proxy.h"
 #include "net/websocket.h"
@@ -210,12 +212,46 @@ void Front::open_websocket(const net::Request& request, const net::Exchange& exc
     add(answer.status == 421 ? Count::http_refused_host : Count::http_refused_websocket);
     return exchange.respond(answer);
   }
+  // A signature that is there must hold, whoever it may be otherwise.
+  if (api::is_signed(request)) {
+    return settings_.calls->who_signed(
+        request, loop_, [this, alive = alive_, exchange](operations::FrontDoor::Signed who) {
+          if (*alive) open_signed(exchange, std::move(who));
+        });
+  }
+  if (!settings_.authentication->may_know(*exchange.peer(), exchange.security())) {
+    add(Count::http_refused_websocket);
+    return exchange.respond(net::plain_answer(
+        403, "no identity: sign the upgrade, or show a certificate of the registry"));
+  }
+  take_over(exchange, answer, nullptr);
+}
+
+void Front::open_signed(const net::Exchange& exchange, operations::FrontDoor::Signed who) {
+  const net::Request* const request = exchange.request();
+  if (request == nullptr) return;
+  if (who.caller) {
+    return take_over(exchange, net::answer_websocket(*request, settings_.hosts),
+                     std::make_shared<const SignedBy>(std::move(who.caller)));
+  }
+  add(Count::http_refused_websocket);
+  if (tls_log_.allow(loop_.now())) {
+    log_info("websocket_refused", {{"peer", exchange.peer()->to_string()},
+                                   {"error", who.error.name},
+                                   {"what", who.error.message}});
+  }
+  exchange.respond(api::render(*api::service_named("iot"), who.error, who.request_id));
+}
+
+void Front::take_over(const net::Exchange& exchange, const net::Response& answer,
+                      std::shared_ptr<const broker::Proof> proof) {
   auto taken = exchange.take_over(answer);
   if (!taken.stream) return;
   ++websockets_;
   static Nobody nobody;
   shard_.load_counter().fetch_add(1, std::memory_order_relaxed);
-  shard_.adopt(net::open_websocket(std::move(taken.stream), taken.unread.view(), nobody), {});
+  shard_.adopt(net::open_websocket(std::move(taken.stream), taken.unread.view(), nobody), {},
+               std::move(proof));
 }
 
 // ---- metrics

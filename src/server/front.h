@@ -19,6 +19,7 @@
 #include "net/http.h"
 #include "net/tls.h"
 #include "runtime/loop.h"
+#include "server/authentication.h"
 #include "server/calls.h"
 #include "server/config.h"
 
@@ -33,6 +34,7 @@ struct FrontSettings {
   std::chrono::seconds http_idle = limits::http_idle;
   std::string root_pem;    // /_gnomon/root-ca.pem
   Calls* calls = nullptr;  // the AWS APIs
+  const Authentication* authentication = nullptr;
 };
 
 // Front: on one shard's loop, takes a connection from its door to who speaks its protocol:
@@ -78,6 +80,9 @@ class Front {
   void retire(Arrival& arrival);
   void serve(const net::Request& request, const net::Exchange& exchange);
   void open_websocket(const net::Request& request, const net::Exchange& exchange);
+  void open_signed(const net::Exchange& exchange, operations::FrontDoor::Signed who);
+  void take_over(const net::Exchange& exchange, const net::Response& answer,
+                 std::shared_ptr<const broker::Proof> proof);
 
   runtime::Loop& loop_;
   broker::Shard& shard_;

@@ -265,6 +265,7 @@ Result<void> Server::State::make_fronts() {
   front_settings.http_idle = std::chrono::seconds(config.http_idle_seconds);
   front_settings.root_pem = keyring->root_pem();
   front_settings.calls = calls.get();
+  front_settings.authentication = authentication.get();
   for (std::size_t i = 0; i < shards.size(); ++i) {
     fronts.push_back(
         std::make_unique<Front>(*loops[i], *shards[i], front_settings, keyring->tls()));

@@ -116,7 +116,7 @@ suite('row 16: slow clients on every listener', (test) => {
           wire.send(request(path, headers, 'POST'));
           trickle('1\r\nx\r\n'.repeat(20))(wire);
           const { status } = await wire.answer();
-          assert.ok(status === 404 || status === 405, `${path}: ${status}`);
+          assert.ok([403, 405].includes(status), `${path}: ${status}`);
           await wire.close();
           assert.ok(performance.now() - began < timeout, 'closed at once');
         }

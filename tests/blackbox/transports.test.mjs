@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { deviceCertificate, rootOf } from '../harness/certificates.mjs';
-import { collectClients, ways } from '../harness/clients.mjs';
+import { collectClients, keyEnvironment, ways } from '../harness/clients.mjs';
 import { suite, versionName } from '../harness/suite.mjs';
 
 after(collectClients);
@@ -55,11 +55,11 @@ function testWays(test, chosen, open) {
 
 suite('clients and transports', (test) => {
   testWays(test, ways, (w) => w.raw(5));
-}, { listeners: true });
+}, { listeners: true, env: keyEnvironment });
 
 suite('clients and transports, compat aws', (test) => {
   testWays(test, ways, (w) => w.raw(4));
-}, { shards: [1], listeners: true, args: ['--compat', 'aws'] });
+}, { shards: [1], listeners: true, args: ['--compat', 'aws'], env: keyEnvironment });
 
 // Where being on this machine is no identity, a certificate is one on every listener with TLS.
 suite('clients with a certificate', (test) => {
@@ -68,14 +68,22 @@ suite('clients with a certificate', (test) => {
   testWays(test, ways.filter(({ identity }) => identity === 'certificate'),
     async (w) => w.raw(5, { over: await over(w) }));
 
-  // The words of MQTT.js, and of the SDK v2 for MQTT 5 and 3.1.1.
-  for (const way of ways.filter(({ identity }) => identity === undefined)) {
+  // The words of MQTT.js, and of the SDK v2 for MQTT 5 and 3.1.1; of a WebSocket that was answered 403.
+  for (const way of ways.filter(({ identity }) => identity !== 'certificate')) {
     test(`${way.name}: refused without one`, async (w) => {
       const device = { ...await deviceOf(w.server), ...rootOf(w.server) };
       for (const v of way.versions) {
         await assert.rejects(way.open(w.server.ports, device, v),
-          /Not authorized|CONNACK_CONNECTION_REFUSED|MQTT_PROTOCOL_ERROR/, versionName[v]);
+          /Not authorized|CONNACK_CONNECTION_REFUSED|MQTT_PROTOCOL_ERROR|UPGRADE_FAILURE|^Error: close$/, versionName[v]);
       }
     });
   }
 }, { shards: [2], listeners: true, env: { GNOMON_LOCAL: 'false' } });
+
+// Nor does whoever signs with the key of the server need one.
+suite('clients with a signature', (test) => {
+  const over = async ({ server }) => ({ port: server.ports.mqtts,
+    secure: await deviceOf(server) });
+  testWays(test, ways.filter(({ identity }) => identity === 'signature'),
+    async (w) => w.raw(5, { over: await over(w) }));
+}, { shards: [2], listeners: true, env: { GNOMON_LOCAL: 'false', ...keyEnvironment } });

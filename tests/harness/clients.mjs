@@ -17,8 +17,9 @@ const sdk1 = require('aws-iot-device-sdk');
 
 const host = 'localhost';
 const region = 'us-east-1';
-// Nobody judges the signatures that are made with them yet.
-const key = { id: 'AKIDEXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', token: 'to/ken+=' };
+// What the clients sign with, and the environment of a server that knows it.
+const key = { id: 'AKIDEXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+export const keyEnvironment = { GNOMON_ACCESS_KEY_ID: key.id, GNOMON_SECRET_ACCESS_KEY: key.secret };
 
 // Resolves with the first `event` of an emitter, rejects with its first one of `failures`.
 function first(emitter, event, failures) {
@@ -130,7 +131,7 @@ async function openSdk5(builder, port, ca) {
 }
 
 const signing = () => ({ region,
-  credentials_provider: sdk.auth.AwsCredentialsProvider.newStatic(key.id, key.secret, key.token) });
+  credentials_provider: sdk.auth.AwsCredentialsProvider.newStatic(key.id, key.secret) });
 const mutual3 = ({ cert, key: own }) => sdk.iot.AwsIotMqttConnectionConfigBuilder
   .new_mtls_builder(cert.toString(), own.toString());
 const mutual5 = ({ cert, key: own }) => sdk.iot.AwsIotMqtt5ClientConfigBuilder
@@ -167,7 +168,7 @@ export const ways = [
   { name: 'SDK v2, MQTT by ALPN on https', versions: [4, 5], identity: 'certificate',
     open: ({ https }, device, v) => (v === 4 ? openSdk3(mutual3(device), https, device.ca)
       : openSdk5(mutual5(device), https, device.ca)) },
-  { name: 'SDK v2, wss with SigV4', versions: [4, 5],
+  { name: 'SDK v2, wss with SigV4', versions: [4, 5], identity: 'signature',
     open: ({ https }, { ca }, v) => {
       const { region: where, credentials_provider: credentialsProvider } = signing();
       return v === 4
@@ -181,7 +182,7 @@ export const ways = [
   { name: 'SDK v1, MQTT by ALPN on https', versions: [4], identity: 'certificate',
     open: ({ https }, { files }) => openSdk1(https, { keyPath: files.key, certPath: files.cert,
       caPath: files.ca, ALPNProtocols: ['x-amzn-mqtt-ca'] }) },
-  { name: 'SDK v1, wss with SigV4', versions: [4],
+  { name: 'SDK v1, wss with SigV4', versions: [4], identity: 'signature',
     open: ({ https }, { ca }) => openSdk1(https, { protocol: 'wss', accessKeyId: key.id,
-      secretKey: key.secret, sessionToken: key.token, websocketOptions: { ca } }) },
+      secretKey: key.secret, websocketOptions: { ca } }) },
 ];
