@@ -13,22 +13,16 @@
 #include "api/render.h"
 #include "api/values.h"
 #include "base/bytes.h"
+#include "base/fuzzing.h"
 
 namespace {
 
 using namespace gnomon;
+using fuzz::check;
+using fuzz::take_part;
 using namespace gnomon::api;
 
-void check(bool good) {
-  if (!good) std::abort();
-}
-
-std::string_view take_line(std::string_view& text) {
-  const std::size_t end = std::min(text.find('\n'), text.size());
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
+std::string_view take_line(std::string_view& text) { return take_part(text, '\n'); }
 
 }  // namespace
 

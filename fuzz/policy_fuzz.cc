@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/fuzzing.h"
 #include "base/utf8.h"
 #include "policy/explain.h"
 #include "policy/reference.h"
@@ -16,18 +17,11 @@
 namespace {
 
 using namespace gnomon;
+using fuzz::check;
+using fuzz::take_part;
 using namespace gnomon::policy;
 
-void check(bool good) {
-  if (!good) std::abort();
-}
-
-std::string take_line(std::string_view& text) {
-  const std::size_t end = std::min(text.find('\0'), text.size());
-  std::string line(text.substr(0, end));
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
+std::string take_line(std::string_view& text) { return std::string(take_part(text, '\0')); }
 
 // One pattern and one text, short enough for the plain matcher, which may take exponential time.
 void check_matcher(std::string_view pattern, std::string_view text, const std::string& value) {

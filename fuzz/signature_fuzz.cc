@@ -7,26 +7,20 @@
 
 #include "api/sigv4.h"
 #include "base/bytes.h"
+#include "base/fuzzing.h"
 
 namespace {
 
 using namespace gnomon;
+using fuzz::check;
+using fuzz::take_part;
 using namespace gnomon::api;
 
 // RFC 9110 §5.6.2: no other name comes out of the parser of HTTP.
 constexpr std::string_view token_characters =
     "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-void check(bool good) {
-  if (!good) std::abort();
-}
-
-std::string_view take_line(std::string_view& text) {
-  const std::size_t end = std::min(text.find('\n'), text.size());
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
+std::string_view take_line(std::string_view& text) { return take_part(text, '\n'); }
 
 }  // namespace
 

@@ -9,23 +9,17 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/fuzzing.h"
 #include "base/limits.h"
 
 namespace {
 
 using namespace gnomon;
+using fuzz::check;
+using fuzz::take_part;
 using namespace gnomon::provisioning;
 
-void check(bool good) {
-  if (!good) std::abort();
-}
-
-std::string take_line(std::string_view& text) {
-  const std::size_t end = std::min(text.find('\0'), text.size());
-  std::string line(text.substr(0, end));
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
+std::string take_line(std::string_view& text) { return std::string(take_part(text, '\0')); }
 
 void check_name(const std::string& name) {
   check(!name.empty() && name.size() <= 128);

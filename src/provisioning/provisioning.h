@@ -38,6 +38,8 @@ struct Provisioning {
 };
 
 // A role of this account: "arn:aws:iam::123456789012:role/…". Whether it exists is not asked.
-[[nodiscard]] bool is_role_arn(const registry::Registry& registry, std::string_view arn);
+// Errors: invalid_request.
+registry::Reply<registry::Nothing> check_role(const registry::Registry& registry,
+                                              std::string_view arn);
 
 }  // namespace gnomon::provisioning

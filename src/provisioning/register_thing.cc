@@ -169,11 +169,6 @@ class Application {
 
 }  // namespace
 
-bool is_role_arn(const registry::Registry& registry, std::string_view arn) {
-  const std::string prefix = "arn:aws:iam::" + registry.account + ":role/";
-  return arn.starts_with(prefix) && arn.size() > prefix.size();
-}
-
 Parameters with_account(const registry::Registry& registry, Parameters parameters) {
   parameters["AWS::Region"] = registry.region;
   parameters["AWS::AccountId"] = registry.account;

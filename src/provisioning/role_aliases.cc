@@ -19,10 +19,6 @@ std::string resource(std::string_view name) { return std::string("rolealias/").a
 Failure no_alias(std::string_view name) {
   return registry::not_found("Role alias " + std::string(name) + " does not exist.");
 }
-Failure no_role(const registry::Registry& registry, std::string_view arn) {
-  return registry::invalid("Invalid role ARN: " + std::string(arn) +
-                           " (expected arn:aws:iam::" + registry.account + ":role/NAME)");
-}
 std::optional<stored::RoleAlias> load_alias(records::Transaction& records, std::string_view name) {
   return registry::load<stored::RoleAlias>(records, key(Table::role_alias, name));
 }
@@ -38,8 +34,8 @@ bool is_full(records::Transaction& records) {
 
 Written<NamedRoleAlias> create_role_alias(Provisioning& provisioning,
                                           const CreateRoleAlias& request) {
-  if (!is_role_arn(provisioning.registry, request.role_arn))
-    return no_role(provisioning.registry, request.role_arn);
+  if (auto checked = check_role(provisioning.registry, request.role_arn); !checked)
+    return checked.error();
   return change(provisioning.registry, [&](Change& change) -> Reply<NamedRoleAlias> {
     const std::string& name = request.role_alias;
     const std::string arn = change.arn(resource(name));
@@ -83,8 +79,10 @@ Written<NamedRoleAlias> update_role_alias(Provisioning& provisioning,
     const std::string& name = request.role_alias;
     auto record = load_alias(change.records, name);
     if (!record) return no_alias(name);
-    if (request.role_arn && !is_role_arn(change.registry, *request.role_arn))
-      return no_role(change.registry, *request.role_arn);
+    if (request.role_arn) {
+      if (auto checked = check_role(change.registry, *request.role_arn); !checked)
+        return checked.error();
+    }
     record->role_arn = request.role_arn.value_or(record->role_arn);
     if (request.duration)
       record->duration_seconds = static_cast<std::uint64_t>(request.duration->count());

@@ -44,12 +44,6 @@ Reply<Nothing> check_body(std::string_view body) {
       "\"AWS::IoT::Certificate::Id\"}: that is the certificate which is provisioned.");
 }
 
-Reply<Nothing> check_role(const registry::Registry& registry, std::string_view arn) {
-  if (is_role_arn(registry, arn)) return Nothing{};
-  return registry::invalid("Invalid role ARN: " + std::string(arn) +
-                           " (expected arn:aws:iam::" + registry.account + ":role/NAME)");
-}
-
 Reply<Nothing> set_hook(const Provisioning& provisioning,
                         const std::optional<ProvisioningHook>& hook, stored::Template& record) {
   if (!hook) return Nothing{};
