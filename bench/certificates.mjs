@@ -1,14 +1,18 @@
-// Certificates for a peer's TLS: an authority, a server on 127.0.0.1, a client; ECDSA P-256, as the
-// server's own. Made by openssl in the throwaway folder.
+// Certificates for TLS: an authority, a server on 127.0.0.1, a client; ECDSA P-256, as Gnomon's own,
+// or RSA of 2,048 bits. Made by openssl in the throwaway folder.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
 const openssl = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+const kinds = {
+  ec: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+  rsa: ['-newkey', 'rsa:2048', '-nodes'],
+};
 
 // Returns file names: {ca, server: {cert, key}, client: {cert, key}}.
-export function makeCertificates(folder) {
+export function makeCertificates(folder, kind = 'ec') {
+  const newKey = kinds[kind];
   const file = (name) => path.join(folder, name);
   const ca = { cert: file('ca.pem'), key: file('ca.key') };
   openssl('req', '-x509', ...newKey, '-keyout', ca.key, '-out', ca.cert, '-days', '30', '-subj',

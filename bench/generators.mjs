@@ -1,5 +1,6 @@
 // Who makes the load: `gnomon bench`, or the independent mqttload to check it with. Both return the
 // same figures: cpu_us, messages_per_s, generator_cpu_us, p50_us, …, and what went wrong.
+import { things } from './api.mjs';
 import { start } from './subjects.mjs';
 
 async function output(program, args) {
@@ -23,6 +24,7 @@ export const gnomonBench = (program) => ({
   name: 'gnomon bench',
   all: true,
   async run(row, subject, { seconds, connections, quick }) {
+    if (row.load === 'things') return things(subject, quick ? row.quick : row.options);
     const options = { ...row.options, ...transportFlags(row, subject) };
     if (row.load === 'connections') options.connections = connections;
     else if (!row.counted) options.seconds = Math.max(seconds, quick ? 0 : options.seconds ?? 0);

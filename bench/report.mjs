@@ -15,6 +15,15 @@ const best = (more, ...values) => {
   return known.length ? Math[more ? 'max' : 'min'](...known) : undefined;
 };
 
+// The target of a figure that is compared with another row's, of the same subjects.
+function timesRow({ key, more, times }, results) {
+  if (!times) return undefined;
+  const [row, factor] = times;
+  const other = best(more, ...['gnomon', 'gnomon-1'].map((subject) => (
+    median((results[row]?.[subject] ?? []).map((f) => f[key])))));
+  return other === undefined ? undefined : factor * other;
+}
+
 // One line a figure. `results`: row id → subject → the figures of each round.
 export function lines(rows, results) {
   return rows.flatMap((row) => row.figures.map((figure) => {
@@ -22,7 +31,8 @@ export function lines(rows, results) {
     const gnomon = of('gnomon');
     const single = of('gnomon-1');
     const reached = best(figure.more, gnomon, single);
-    const target = figure.target ?? of(figure.notAbove);  // a number, or what that subject has
+    // A number, what that subject has, or so many times what the other row has.
+    const target = figure.target ?? of(figure.notAbove) ?? timesRow(figure, results);
     const worse = (a, b) => (figure.more ? b / a : a / b);  // how much a is worse than b
     // For shares of a core near zero and for start-up a ratio says nothing.
     const compares = !['idle_cpu_percent', 'ready_ms'].includes(figure.key);

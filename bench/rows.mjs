@@ -67,16 +67,31 @@ const durableRows = [
   },
 ];
 
-// Rows of the open network. The mutual TLS is 1.3 with ECDSA P-256. `transport`: tls, ws or wss;
-// `own`: only `gnomon bench` makes this load; `allowed`: figures that are no fault here.
+// Rows of the open network. The mutual TLS is 1.3 with ECDSA P-256. `transport`: tls, ws, wss or http;
+// `own`: only `gnomon bench` makes this load; `allowed`: figures that are no fault here; `keys`: server
+// and client of each subject have certificates of the same kind, ec or rsa, and Gnomon knows the
+// client's by its registry and a policy of ten statements; `anonymous`: clients have none.
 const overNetwork = (row) => (
   { ...row, own: true, only: row.only ?? ['gnomon', 'gnomon-1', 'mosquitto'] });
 
-const connects = (id, title, transport, options = {}) => ({
-  id, title, transport, load: 'connects', options: { clients: 32, ...options },
+const connects = (id, title, transport, options = {}, keys = undefined) => ({
+  id, title, transport, keys, load: 'connects', options: { clients: 32, ...options },
   figures: [{ key: 'connect_cpu_us', title: 'CPU', unit: 'µs', digits: 0, notAbove: 'mosquitto' },
     { key: 'connects_per_s', title: 'connects/s', digits: 0, more: true }],
 });
+
+// The same load by whom ten statements let, and by whom is on this machine.
+function policies(load) {
+  const options = load === 'pairs' ? { pairs: 100, window: 64 }
+    : { publishers: 1, subscribers: 500, window: 16 };
+  const title = `${load === 'pairs' ? '100 pairs' : 'fan-out 1 → 500'} over TLS, QoS 0`;
+  const open = `open-${load}`;
+  const row = (id, who) => ({
+    ...message(id, `${title}, ${who}`, load, 0, options), transport: 'tls' });
+  const [before, after] = [row(open, 'no certificate'), row(`policy-${load}`, 'ten statements')];
+  after.figures[0].times = [open, 1.1];
+  return [{ ...before, anonymous: true }, { ...after, keys: 'ec' }];
+}
 
 const networkRows = [
   { ...message('tls-q0-w64', '100 pairs over TLS, QoS 0, window 64', 'pairs', 0,
@@ -86,8 +101,12 @@ const networkRows = [
   { ...message('wss-q0-w64', '100 pairs over WebSocket and TLS, QoS 0, window 64', 'pairs', 0,
     { pairs: 100, window: 64 }), transport: 'wss' },
   connects('connects', 'connects, plain', undefined),
-  connects('connects-tls', 'connects over mutual TLS', 'tls'),
-  connects('connects-resumed', 'connects over mutual TLS, resumed', 'tls', { resume: true }),
+  connects('connects-tls', 'connects over mutual TLS', 'tls', {}, 'ec'),
+  connects('connects-resumed', 'connects over mutual TLS, resumed', 'tls', { resume: true }, 'ec'),
+  connects('connects-rsa', 'connects over mutual TLS, RSA 2048', 'tls', {}, 'rsa'),
+  connects('connects-rsa-resumed', 'connects over mutual TLS, RSA 2048, resumed', 'tls',
+    { resume: true }, 'rsa'),
+  ...['pairs', 'fanout'].flatMap(policies),
   {
     id: 'idle-tls', title: 'idle TLS connections, one subscription each', load: 'connections',
     transport: 'tls', options: { connections: 5000, idle: 1 },
@@ -106,6 +125,25 @@ const networkRows = [
       { key: 'messages_per_s', title: 'delivered/s', digits: 0, more: true }],
   },
 ].map(overNetwork);
+
+// The front door: signed calls over connections that stay open.
+const apiRows = [
+  {
+    id: 'things', title: '1,000,000 things', load: 'things', transport: 'http',
+    options: { things: 1_000_000, describes: 100_000 }, quick: { things: 20_000, describes: 5000 },
+    figures: [
+      { key: 'creates_per_s', title: 'CreateThing, durable, 16 clients, calls/s', digits: 0,
+        more: true, target: 3000 },
+      { key: 'create_cpu_us', title: 'CreateThing: CPU', unit: 'µs', digits: 0, target: 120 },
+      { key: 'describe_cpu_us', title: 'DescribeThing: CPU', unit: 'µs', digits: 0, target: 120 },
+      { key: 'describe_p99_ms', title: 'DescribeThing, 16 clients: p99', unit: 'ms', digits: 2,
+        target: 2 },
+      { key: 'describes_per_s', title: 'DescribeThing, 16 clients, calls/s', digits: 0, more: true },
+      { key: 'page_p99_ms', title: 'ListThings, a page of 250: p99', unit: 'ms', digits: 2,
+        target: 10 },
+      { key: 'resident_mb', title: 'resident', unit: 'MB', digits: 0, target: 1024 }],
+  },
+].map((row) => ({ ...row, own: true, only: ['gnomon', 'gnomon-1'] }));
 
 export const rows = [
   pairs(0, 64, 0.5, [23.1, 0.85, 0.15]),
@@ -147,6 +185,7 @@ export const rows = [
     figures: [{ key: 'ready_ms', unit: 'ms', digits: 0, target: 150 }],
   },
   ...networkRows,
+  ...apiRows,
   ...durableRows.map(durable),
 ];
 

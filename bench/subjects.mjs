@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { registerDevice } from './api.mjs';
 import { makeCertificates } from './certificates.mjs';
 
 const deadlineMs = 10_000;
@@ -101,7 +102,8 @@ const canConnect = (port) => new Promise((resolve) => {
 });
 
 // A subject that runs: `port` (of the row's transport: plain, tls, ws or wss), `pid`, `readyMs` (from
-// the start of the process), stop(signal); with TLS `access`: files {cafile, cert, key} of a client.
+// the start of the process), stop(signal); with TLS `access`: files {cafile, cert, key} of a client, or
+// {cafile} of one without a certificate.
 function instance(run, port, readyMs, access) {
   const stop = async (signal = 'SIGTERM') => {
     run.child.kill(signal);
@@ -118,36 +120,49 @@ const portOf = (address) => Number(address.slice(address.lastIndexOf(':') + 1));
 const isTls = (transport) => transport === 'tls' || transport === 'wss';
 
 // Which of Gnomon's listeners a transport needs, beside the plain one.
-const listenerOf = { tls: 'mqtts', ws: 'http', wss: 'https' };
+const listenerOf = { tls: 'mqtts', ws: 'http', wss: 'https', http: 'http' };
 
-// Files of a device that Gnomon has certified.
-function gnomonAccess(program, folder, ca) {
+const keyOf = (data) => JSON.parse(fs.readFileSync(path.join(data, 'access-key.json'), 'utf8'));
+
+// What a client over TLS needs: the files of a device that is registered, or that Gnomon has certified.
+async function gnomonAccess(program, folder, ready, { anonymous }, made) {
   const [data, out] = ['data', 'device'].map((name) => path.join(folder, name));
+  if (anonymous) return { cafile: ready.ca };
+  if (made) {
+    await registerDevice({ port: portOf(ready.http), key: keyOf(data) }, made.client.cert);
+    return { cafile: made.ca, ...made.client };
+  }
   execFileSync(program, ['device', 'cert', 'bench', '--data', data, '--out', out]);
-  return { cafile: ca, cert: path.join(out, 'bench.cert.pem'), key: path.join(out, 'bench.key.pem') };
+  return { cafile: ready.ca, cert: path.join(out, 'bench.cert.pem'),
+    key: path.join(out, 'bench.key.pem') };
 }
 
 // `restartAfter`: the signal after which it still has what it acknowledged.
 const gnomon = (name, program, env) => ({
   name,
   restartAfter: 'SIGKILL',
-  async start(folder, { transport } = {}) {
+  async start(folder, row = {}) {
+    const { transport, keys } = row;
+    const made = keys && makeCertificates(folder, keys);
+    const own = made
+      && { GNOMON_TLS_CERTIFICATE: made.server.cert, GNOMON_TLS_KEY: made.server.key };
+    const wanted = [listenerOf[transport], ...(made ? ['http'] : [])];
+    const data = path.join(folder, 'data');
     const began = performance.now();
-    const listener = listenerOf[transport];
-    const run = start(program, ['serve', '--data', path.join(folder, 'data'), '--listen-mqtt',
+    const run = start(program, ['serve', '--data', data, '--listen-mqtt',
       '127.0.0.1:0', '--listen-admin', '127.0.0.1:0', '--durability', 'disk',
       ...['mqtts', 'https', 'http'].flatMap((each) => [`--listen-${each}`,
-        each === listener ? '127.0.0.1:0' : 'off'])], { env });
+        wanted.includes(each) ? '127.0.0.1:0' : 'off'])], { env: { ...env, ...own } });
     const ready = await readyLine(run, name);
     const readyMs = performance.now() - began;
-    const [address] = [ready[listener ?? 'mqtt']].flat();
+    const [address] = [ready[listenerOf[transport] ?? 'mqtt']].flat();
     const running = instance(run, portOf(address), readyMs,
-      isTls(transport) ? gnomonAccess(program, folder, ready.ca) : undefined);
+      isTls(transport) ? await gnomonAccess(program, folder, ready, row, made) : undefined);
     const queued = async () => {
       const text = await (await fetch(`http://${ready.admin}/metrics`)).text();
       return Number(/^gnomon_queued_messages (\d+)$/m.exec(text)[1]);
     };
-    return { ...running, queued };
+    return { ...running, queued, ...(transport === 'http' && { key: keyOf(data) }) };
   },
 });
 
@@ -191,7 +206,7 @@ const mosquitto = (program) => ({
   async start(folder, row = {}) {
     const port = await freePort();
     const config = path.join(folder, 'mosquitto.conf');
-    const certificates = isTls(row.transport) ? makeCertificates(folder) : undefined;
+    const certificates = isTls(row.transport) ? makeCertificates(folder, row.keys) : undefined;
     const overWebSocket = row.transport === 'ws' || row.transport === 'wss';
     const listeners = (overWebSocket ? websocketConfig(await freePort(), port)
       : `listener ${port} 127.0.0.1\n`) + (certificates ? tlsConfig(certificates) : '');

@@ -4,7 +4,7 @@
 # Third-party libraries, linked by the module that owns them: their headers stop at its .cc files.
 set(third_party_base spdlog::spdlog fmt::fmt)
 set(third_party_metrics prometheus-cpp::core)
-set(third_party_json Boost::headers)
+set(third_party_json Boost::headers cbor)
 set(third_party_policy Boost::headers)
 set(third_party_registry Boost::headers)
 set(third_party_iam Boost::headers)

@@ -110,6 +110,7 @@ std::vector<std::string> resources(const Row& row, const json::Value& input,
 std::vector<KeyWithValues> condition_keys(const Row& row, const json::Value& input) {
   std::vector<KeyWithValues> keys;
   for (const ConditionKey& key : row.keys) {
+    if (key.kind == ConditionKey::Kind::target_boundary) continue;
     const bj::value* const value = find(input, key.member);
     if (value == nullptr) continue;
     if (key.kind == ConditionKey::Kind::tags) {

@@ -36,6 +36,7 @@ struct RoleToPass {
 // At least one: "*" for operations of no resource, and for inputs that name none.
 [[nodiscard]] std::vector<std::string> resources(const Row& row, const json::Value& input,
                                                  const Surroundings& surroundings);
+// Those that the input gives.
 [[nodiscard]] std::vector<KeyWithValues> condition_keys(const Row& row, const json::Value& input);
 // Those that the input names.
 [[nodiscard]] std::vector<RoleToPass> roles_to_pass(const Row& row, const json::Value& input);

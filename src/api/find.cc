@@ -165,7 +165,8 @@ Demands demands_of(const Operation& operation, const Claim& claim, std::string_v
   constexpr std::string_view global_region = "us-east-1";
   const Scope scope = operation.service->scope;
   Demands demands;
-  demands.service = operation.service->signing_name;
+  const bool older = claim.service == older_name_of_iot && operation.service->name == "iot";
+  demands.service = older ? older_name_of_iot : operation.service->signing_name;
   const bool global =
       scope == Scope::global || (scope == Scope::either && claim.region == global_region);
   demands.region = global ? global_region : region;

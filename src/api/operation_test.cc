@@ -124,7 +124,7 @@ TEST_CASE("every operation of every service is known, and what is built says all
       for (const ErrorShape* error : operation.errors) CHECK(error->status >= 400);
     }
   }
-  CHECK(known == 272 + 8 + 176 + 11);
+  CHECK(known == 272 + 8 + 176 + 11 + 1);
   CHECK(built > 150);
 }
 
@@ -183,6 +183,9 @@ TEST_CASE("what a signature of a call must be like") {
   claim.region = "ap-south-1";
   CHECK(demands_of(user, claim, "eu-west-1").region == "us-east-1");
   CHECK(demands_of(caller, claim, "eu-west-1").region == "eu-west-1");
+  claim.service = "execute-api";
+  CHECK(demands_of(attach, claim, "eu-west-1").service == "execute-api");
+  CHECK(demands_of(user, claim, "eu-west-1").service == "iam");
 
   const ApiError error = to_error(*user.service, {Refusal::Reason::mismatch, "no"});
   CHECK(error.status == 403);

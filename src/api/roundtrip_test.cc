@@ -9,9 +9,8 @@
 
 #include "api/operation.h"
 #include "api/render.h"
-#include "api/to_wire.h"
+#include "api/request.h"
 #include "api/values.h"
-#include "crypto/base64.h"
 
 namespace gnomon::api {
 namespace {
@@ -133,96 +132,6 @@ class Values {
   bool valid_;
 };
 
-std::string text_of(const Shape& shape, const bj::value& value) {
-  // Texts are themselves; the rest is as in XML.
-  return shape.type == Type::string ? std::string(value.get_string()) : to_text(shape, value);
-}
-
-void append_form(std::string& form, const std::string& name, const std::string& value) {
-  form += '&' + percent_encode(name) + '=' + percent_encode(value);
-}
-
-// As the query protocol's clients do it.
-void write_form(std::string& form, const std::string& name, const Shape& shape,
-                const bj::value& value) {
-  if (shape.type == Type::structure) {
-    for (const Member& member : shape.members) {
-      const bj::value* const one = value.get_object().if_contains(member.name);
-      if (one == nullptr) continue;
-      write_form(form,
-                 name.empty() ? std::string(member.wire) : name + '.' + std::string(member.wire),
-                 *member.shape, *one);
-    }
-  } else if (shape.type == Type::list) {
-    int index = 0;
-    for (const bj::value& one : value.get_array()) {
-      write_form(form, name + ".member." + std::to_string(++index), *shape.element, one);
-    }
-    if (index == 0) append_form(form, name, "");
-  } else if (shape.type == Type::map) {
-    int index = 0;
-    for (const auto& [key, one] : value.get_object()) {
-      const std::string entry = name + ".entry." + std::to_string(++index);
-      append_form(form, entry + ".key", std::string(key));
-      write_form(form, entry + ".value", *shape.element, one);
-    }
-  } else {
-    append_form(form, name, text_of(shape, value));
-  }
-}
-
-net::Request written(const Operation& operation, const bj::value& input) {
-  net::Request request{
-      .method = std::string(operation.method), .target = "", .headers = {}, .body = {}};
-  if (operation.service->protocol == Protocol::query) {
-    request.target = "/";
-    request.body = "Action=" + std::string(operation.name);
-    if (operation.input != nullptr) write_form(request.body, "", *operation.input, input);
-    return request;
-  }
-  const bj::object& members = input.get_object();
-  std::string query;
-  const auto member_of = [&](std::string_view wire) {
-    return std::ranges::find_if(operation.input->members, [wire](const Member& member) {
-      return member.location == Location::path && member.wire == wire;
-    });
-  };
-  for (const Segment& segment : operation.route) {
-    request.target += '/';
-    if (segment.kind == Segment::Kind::literal) {
-      request.target += segment.text;
-    } else {
-      const Member& member = *member_of(segment.text);
-      request.target += percent_encode(text_of(*member.shape, members.at(member.name)));
-    }
-  }
-  bool documented = false;
-  for (const Member& member : operation.input->members) {
-    if (member.location == Location::body) documented = true;
-    const bj::value* const value = members.if_contains(member.name);
-    if (value == nullptr) continue;
-    if (member.location == Location::query) {
-      if (member.shape->type == Type::list) {
-        for (const bj::value& one : value->get_array()) {
-          append_form(query, std::string(member.wire), text_of(*member.shape->element, one));
-        }
-      } else {
-        append_form(query, std::string(member.wire), text_of(*member.shape, *value));
-      }
-    } else if (member.location == Location::header) {
-      const std::string text = member.json ? json::write(*value) : "";
-      request.headers.push_back({std::string(member.wire), member.json
-                                                               ? crypto::base64(as_bytes(text))
-                                                               : text_of(*member.shape, *value)});
-    } else if (member.location == Location::payload) {
-      request.body = std::string_view(value->get_string());
-    }
-  }
-  if (!query.empty()) request.target += '?' + query.substr(1);
-  if (documented) request.body = json::write(to_json(*operation.input, input));
-  return request;
-}
-
 TEST_CASE("property: what a client writes is what a handler sees") {
   SeededRandom random(7);
   std::set<std::string> tried;
@@ -249,7 +158,7 @@ TEST_CASE("property: what a client writes is what a handler sees") {
             members.emplace(member.name, "");
           }
         }
-        const net::Request request = written(operation, input);
+        const net::Request request = write_request(operation, input);
         CAPTURE(operation.name);
         CAPTURE(request.target);
         CAPTURE(request.body);

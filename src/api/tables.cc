@@ -7,12 +7,12 @@ namespace gnomon::api {
 
 namespace tables {
 // Written by api/generate at build time.
-extern const Service iot, iot_data, iam, sts;
+extern const Service iot, iot_data, iam, sts, gnomon;
 }  // namespace tables
 
 std::span<const Service* const> services() {
-  static constexpr std::array<const Service*, 4> all = {&tables::iot, &tables::iot_data,
-                                                        &tables::iam, &tables::sts};
+  static constexpr std::array<const Service*, 5> all = {
+      &tables::iot, &tables::iot_data, &tables::iam, &tables::sts, &tables::gnomon};
   return all;
 }
 
@@ -22,6 +22,7 @@ const Service* service_named(std::string_view name) {
 }
 
 const Service* service_signed_as(std::string_view signing_name) {
+  if (signing_name == older_name_of_iot) return service_named("iot");
   const auto found = std::ranges::find(services(), signing_name, &Service::signing_name);
   return found == services().end() ? nullptr : *found;
 }

@@ -85,9 +85,10 @@ struct Template {
 // A condition key that the input gives a value.
 struct ConditionKey {
   enum class Kind : std::uint8_t {
-    value,     // of the member
-    tags,      // aws:RequestTag/… and aws:TagKeys of a list of tags
-    tag_keys,  // aws:TagKeys of a list of keys
+    value,            // of the member
+    tags,             // aws:RequestTag/… and aws:TagKeys of a list of tags
+    tag_keys,         // aws:TagKeys of a list of keys
+    target_boundary,  // not of the input: the boundary that the user or role has now
   };
   Kind kind = Kind::value;
   std::string_view name;
@@ -163,7 +164,10 @@ struct Service {
 [[nodiscard]] std::span<const Service* const> services();
 // Null: there is none.
 [[nodiscard]] const Service* service_named(std::string_view name);
+// By the name in the scope of a signature, or the older one of iot, "execute-api": Debian's `aws`
+// 2.9 signs so.
 [[nodiscard]] const Service* service_signed_as(std::string_view signing_name);
+constexpr std::string_view older_name_of_iot = "execute-api";
 [[nodiscard]] const Operation* operation_named(const Service& service, std::string_view name);
 [[nodiscard]] const ErrorShape* error_named(const Service& service, std::string_view name);
 

@@ -132,6 +132,8 @@ constexpr std::size_t http_connections_max = 4096;  // AWS: –
 constexpr std::chrono::seconds http_idle{30};       // see net::HttpServer::Settings; AWS: –
 constexpr std::size_t admissions_remembered_max = 20'000;  // by who, client id, address; AWS: –
 constexpr std::size_t admission_key_bytes_max = 512;       // longer ones are not; AWS: –
+constexpr std::size_t documents_remembered_max = 1'000;    // read policies; AWS: –
+constexpr std::size_t document_remembered_bytes_max = 16 * KiB;  // longer ones are not; AWS: –
 constexpr std::size_t decisions_remembered_max = 1'000;  // refusals that can be explained; AWS: –
 constexpr std::size_t decision_text_bytes_max = 8 * KiB;  // of one; AWS: –
 
@@ -209,5 +211,25 @@ constexpr std::size_t template_copies_max = 2'000;          // of values by Fn::
 constexpr std::size_t templates_max = 256;                  // of the account; AWS: 256
 constexpr std::size_t template_versions_max = 5;            // of a template; AWS: 5
 constexpr std::size_t role_aliases_max = 100;               // of the account; AWS: 100
+constexpr std::chrono::hours ownership_lifetime{1};         // of a token; AWS: 1 hour
+constexpr std::chrono::minutes claim_lifetime{5};           // of a provisioning claim; AWS: 5
+constexpr std::uint64_t waiting_certificates_max = 10'000;  // not provisioned; AWS: 10 a second
+constexpr int claims_open_max = 16;                         // requests by MQTT at once
+constexpr std::size_t claim_payload_bytes_max = 16 * KiB;   // of a request by MQTT; AWS: 128 KiB
+
+// ---- users, roles and their policies
+constexpr std::size_t iam_page_default = 100;                   // entries of a listing; AWS: 100
+constexpr std::size_t iam_page_max = 1'000;                     // AWS: 1,000
+constexpr std::size_t callers_remembered_max = 10'000;          // with their policies; AWS: –
+constexpr std::size_t callers_remembered_bytes_max = 16 * MiB;  // of them, as text; AWS: –
+constexpr std::uint64_t users_max = 5'000;                      // of the account; AWS: 5,000
+constexpr std::uint64_t roles_max = 1'000;                      // AWS: 1,000
+constexpr std::uint64_t managed_policies_max = 1'500;           // AWS: 1,500
+constexpr std::size_t access_keys_max = 2;                      // of a user; AWS: 2
+constexpr std::size_t user_policy_characters_max = 2'048;       // inline, all of a user; AWS: 2,048
+constexpr std::size_t role_policy_characters_max = 10'240;    // inline, all of a role; AWS: 10,240
+constexpr std::size_t trust_policy_characters_max = 2'048;    // AWS: 2,048
+constexpr std::size_t session_policy_bytes_max = 4'096;       // with its tags; AWS: packed, 2,048
+constexpr std::size_t managed_policy_characters_max = 6'144;  // AWS: 6,144
 
 }  // namespace gnomon::limits

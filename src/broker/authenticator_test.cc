@@ -85,6 +85,8 @@ TEST_CASE("a verdict that comes later: packets behind the CONNECT wait for it") 
     settle(broker, other);
     CHECK(other.connack == Reason::server_busy);
     CHECK(other.closed());
+    CHECK(broker.total(Count::connect_refused_overload) == 1);
+    CHECK(broker.total(Count::connect_refused_identity) == 0);
   }
   SUBCASE("the client is gone by then, and its place is another's") {
     {
@@ -136,7 +138,8 @@ TEST_CASE("what an identity may not publish or subscribe to is refused") {
   Broker broker(2);
   auto permissions = std::make_shared<Listed>();
   permissions->publish = {"a"};
-  permissions->subscribe = permissions->receive = {"a"};
+  permissions->subscribe = {"a", "$share/g/a"};  // a group's filter is one of its own
+  permissions->receive = {"a"};
   limit(broker, permissions);
   for (const bool kept : {false, true}) {
     CAPTURE(kept);
@@ -192,7 +195,7 @@ TEST_CASE("a will that may not be published is refused with its CONNECT") {
 
 TEST_CASE("what an identity may not receive is dropped, on every path, and counted") {
   auto permissions = std::make_shared<Listed>();
-  permissions->subscribe = {"#"};
+  permissions->subscribe = {"#", "$share/g/#"};
   permissions->receive = {"open"};
   for (const bool kept : {false, true}) {
     for (const std::string filter : {"#", "$share/g/#"}) {
@@ -221,6 +224,74 @@ TEST_CASE("what an identity may not receive is dropped, on every path, and count
       CHECK(broker.total(Count::queued) == 0);
     }
   }
+}
+
+TEST_CASE("a share group gives to those who may receive, whoever else is a member") {
+  auto permissions = std::make_shared<Listed>();
+  permissions->subscribe = {"$share/g/#"};
+  permissions->receive = {"open"};
+  for (const bool kept : {false, true}) {
+    for (const std::uint8_t qos : {std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{2}}) {
+      CAPTURE(kept);
+      CAPTURE(qos);
+      Broker broker(2);
+      limit(broker, permissions);
+      Client publisher(broker, "p"), limited(broker, "limited"), other(broker, "other");
+      for (Client* member : {&limited, &other})
+        member->connect.session_expiry_seconds = kept ? 60 : 0;
+      for (Client* client : {&publisher, &limited, &other}) client->start();
+      settle(broker, publisher, limited, other);
+      for (Client* member : {&limited, &other}) member->subscribe("$share/g/#", 2);
+      settle(broker, publisher, limited, other);
+      for (int i = 0; i < 6; ++i) publisher.publish("secret", "s", qos);
+      for (int i = 0; i < 8; ++i) {  // the last acknowledgements, too
+        settle(broker, publisher, limited, other);
+        broker.run();
+      }
+      CHECK(limited.got.empty());
+      CHECK(other.got.size() == 6);
+      CHECK(broker.total(Count::dropped_policy) == 0);
+      if (qos < 2) CHECK(broker.total(Count::queued) == 0);  // clients here do not send PUBREC
+    }
+  }
+}
+
+TEST_CASE("a session that is resumed is asked for its subscriptions again") {
+  Broker broker(2);
+  auto permissions = std::make_shared<Listed>();
+  permissions->subscribe = {"a", "$share/g/a"};
+  permissions->receive = {"a", "b"};
+  Client publisher(broker, "p"), first(broker, "limited");
+  first.connect.session_expiry_seconds = 60;
+  for (Client* client : {&publisher, &first}) client->start();
+  settle(broker, publisher, first);
+  for (const char* filter : {"a", "b", "$share/g/a", "$share/h/b"}) {
+    first.subscribe(filter, 1);
+    settle(broker, publisher, first);
+    broker.run();
+    settle(broker, publisher, first);
+  }
+  CHECK(first.subacks == std::vector(4, Reason{1}));
+  first.disconnect();
+  settle(broker, publisher, first);
+
+  limit(broker, permissions);
+  Client second(broker, "limited");
+  second.connect.clean_start = false;
+  second.connect.session_expiry_seconds = 60;
+  second.start();
+  settle(broker, publisher, second);
+  CHECK(second.connack == Reason::success);
+  CHECK(broker.total(Count::subscribe_refused_policy) == 2);
+  publisher.publish("a", "1", 1);
+  publisher.publish("b", "2", 1);
+  for (int i = 0; i < 8; ++i) {
+    settle(broker, publisher, second);
+    broker.run();
+  }
+  CHECK(second.got.size() == 2);  // as itself and as a member of g
+  for (const auto& got : second.got) CHECK(got.topic == "a");
+  CHECK(broker.total(Count::queued) == 0);
 }
 
 // Allows everything until somebody says otherwise.
@@ -253,6 +324,27 @@ TEST_CASE("permissions that change with time are asked for each message, on one 
   settle(broker, client);
   CHECK(refused() == 1);
   CHECK(client.pubacks.size() == 5);
+}
+
+TEST_CASE("permissions that change with time are asked for each message that is received") {
+  Broker broker(1);
+  const auto until = std::make_shared<Until>();
+  broker.authenticator.decide = [&](const Credentials& given, auto) {
+    return given.client_id == "lamp" ? Identity{"lamp", until} : Identity{"source", nullptr};
+  };
+  Client source(broker, "source"), lamp(broker, "lamp");
+  source.start();
+  lamp.start();
+  settle(broker, source, lamp);
+  lamp.subscribe("t");
+  settle(broker, source, lamp);
+  for (const bool over : {false, true, false}) {
+    until->over = over;
+    source.publish("t", "x");
+    settle(broker, source, lamp);
+  }
+  CHECK(lamp.got.size() == 2);
+  CHECK(broker.total(Count::dropped_policy) == 1);
 }
 
 }  // namespace

@@ -63,6 +63,8 @@ class TestAuthenticator final : public Authenticator {
     return decide_again ? decide_again(credentials, principal, std::move(later))
                         : authenticate(credentials, std::move(later));
   }
+  [[nodiscard]] WallTime now() const override { return clock.now(); }
+  ManualWallClock clock;
   std::function<std::optional<Verdict>(const Credentials&, Later)> decide;
   std::function<std::optional<Verdict>(const Credentials&, std::string_view, Later)> decide_again;
 };
@@ -71,8 +73,14 @@ class Broker {
  public:
   // On a store in memory, or on one that a test can crash.
   explicit Broker(int count, std::uint64_t seed = 1, Profile given = {},
-                  std::unique_ptr<store::LossyStore> on = nullptr)
-      : profile(given), network(seed), random(seed), count_(count), seed_(seed) {
+                  std::unique_ptr<store::LossyStore> on = nullptr,
+                  ReservedTopics* reserved = nullptr)
+      : profile(given),
+        network(seed),
+        random(seed),
+        count_(count),
+        seed_(seed),
+        reserved_(reserved) {
     lossy = on.get();
     store = on ? std::move(on) : store::make_memory_store();
     control = network.make_loop();
@@ -143,9 +151,11 @@ class Broker {
       loops.push_back(network.make_loop());
       shards.push_back(std::make_unique<Shard>(
           Shard::Setup{static_cast<ShardId>(i), count_, seed_, runs, profile, *loops.back(), *store,
-                       syncer, *pool, random, authenticator, [](const Error& error) {
+                       syncer, *pool, random, authenticator,
+                       [](const Error& error) {
                          throw std::runtime_error("the store is broken: " + error.message);
-                       }}));
+                       },
+                       reserved_}));
     }
     for (auto& shard : shards) shard->join(shards);
     if (lossy != nullptr) {
@@ -165,6 +175,7 @@ class Broker {
 
   int count_;
   std::uint64_t seed_;
+  ReservedTopics* reserved_;
 };
 
 class Client {
@@ -205,6 +216,7 @@ class Client {
     packet.topic = topic;
     packet.payload = as_bytes(payload);
     packet.qos = qos;
+    packet.retain = retain;
     packet.expiry_seconds = expiry;
     if (qos > 0) packet.packet_id = next_id();
     machine_.publish(packet, out_);
@@ -238,6 +250,7 @@ class Client {
   }
   [[nodiscard]] bool closed() const { return link_->closed_by_server(); }
 
+  bool retain = false;  // of what it publishes
   bool no_local = false, retain_as_published = false, acknowledge = true;
   std::optional<std::uint32_t> expiry;
   std::optional<mqtt::Reason> connack, disconnected;

@@ -151,6 +151,7 @@ void Connection::end(Count count, WillFate fate) {
   if (state_ == State::ended) return;
   flush_answers();
   const bool was_established = state_ == State::established;
+  if (state_ != State::connecting) --shard_.admitted_;
   state_ = State::ended;
   disarm();
   shard_.counters_.add(count);
@@ -161,11 +162,16 @@ void Connection::end(Count count, WillFate fate) {
   if (session_.queue) shard_.queued_bytes_ -= session_.queue->bytes;
   pressed_.reset();
   drop_held();
+  drop_sent();
   stream_.reset();
   // While the claim is open its answer must find this connection, to give the id back.
   if (pending_ && !pending_->claim) return;
   if (generation_ != 0) {
-    const bool publish_will = left_will_ && was_established && fate == WillFate::publish;
+    bool publish_will = will_ && was_established && fate == WillFate::publish;
+    if (publish_will && !may_publish_will()) {  // any more
+      shard_.counters_.add(Count::publish_refused_policy);
+      publish_will = false;
+    }
     shard_.release({client_id_, ref_, publish_will, last_expiry_});
   }
   session_ = Session();

@@ -16,7 +16,9 @@
 #include "broker/encoder.h"
 #include "broker/inspect.h"
 #include "broker/mail.h"
+#include "broker/owned_publish.h"
 #include "broker/rate.h"
+#include "broker/reserved_topics.h"
 #include "broker/retained.h"
 #include "broker/routes.h"
 #include "broker/session.h"
@@ -49,10 +51,10 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   // Its identity is to be looked at again, soon. False: nobody has let it in yet, or that is to be
   // done already.
   bool note_renewal();
+  [[nodiscard]] bool has_proof() const { return proof_ != nullptr; }
   void renew();
   // The answer to the question with this number. Later ones make it void.
   void renewed(std::uint32_t number, Verdict verdict);
-  void use(std::shared_ptr<const Permissions> permissions);
 
   // ---- from home
   void granted(Grant& grant);
@@ -62,7 +64,9 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   // ---- from the shard
   // Sends a message to this receiver, queues it, or drops it and counts why. Never ends the
   // connection, so that the routes being walked stay as they are.
-  void deliver(Encoder& encoder, const Terms& terms, std::span<const std::uint32_t> identifiers);
+  // `ruling`: what is remembered of this receiver and the message's topic.
+  void deliver(Encoder& encoder, const Terms& terms, std::span<const std::uint32_t> identifiers,
+               Ruling& ruling);
   void suback(const mqtt::SubscribeAck& ack);
   // One obligation of a ticket is met, or has failed.
   void settle(Tickets::Number ticket, mqtt::Reason reason = mqtt::Reason::success);
@@ -77,6 +81,9 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   // ---- from the home of its persistent session
   void deliver_kept(const Delivery& delivery);
   void changed(Change& change);
+
+  // A service has answered what was published to a reserved topic.
+  void answered(const ReservedAnswer& answer);
 
   // The shard is no longer behind: go on with what was kept.
   void unpark();
@@ -106,14 +113,13 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   Session& session() { return session_; }
   [[nodiscard]] const std::string& principal() const { return principal_; }  // empty: not known yet
   [[nodiscard]] bool established() const { return state_ == State::established; }
+  [[nodiscard]] WallTime until() const { return until_; }  // as Identity has it
   [[nodiscard]] bool waiting_for_output() const { return stream_ && stream_->pending() > 0; }
 
  private:
   enum class State : std::uint8_t { connecting, claiming, established, ended };
   struct PendingConnect {
     std::unique_ptr<Claim> claim;  // until it is sent: while nobody has said who this is
-    std::string will_topic;
-    bool will_retain = false;
     std::uint32_t asked_expiry_seconds = 0;
     std::uint32_t expiry_seconds = 0;  // as it is kept
     bool assigned_id = false;
@@ -134,14 +140,23 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   };
   // PUBLISHes that were read and wait, so that what stands behind them is seen.
   struct Held {
-    struct Publish {
-      std::string topic, payload, properties;
-      mqtt::Publish packet;  // but for those
-    };
-    std::deque<Publish> publishes;
+    std::deque<OwnedPublish> publishes;
     std::size_t bytes = 0;  // of all that were ever here
     bool full = false;      // nothing further is read
     bool due = false;       // the shard will call unhold()
+  };
+  // What was sent with QoS 1 and is not acknowledged, where such is sent again.
+  struct Resending final : runtime::Timer {
+    struct Sent {
+      OwnedPublish publish;
+      Instant first, due;
+      WallTime expires;  // 0: never
+    };
+    explicit Resending(Connection& of) : owner(of) {}
+    void on_timer() override { owner.resend(); }
+    Connection& owner;
+    std::deque<Sent> sent;  // not empty; by `due`
+    std::size_t bytes = 0;
   };
   // What new subscriptions are still to get of what is retained, one SUBSCRIBE after the other.
   struct Replays {
@@ -168,6 +183,15 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   // ---- connection_connect.cc
   bool on_connect(const mqtt::Connect& connect);
   bool authenticate(const mqtt::Connect& connect);
+  // What is known of it at any time; a CONNECT says more.
+  [[nodiscard]] Credentials credentials() const;
+  // Takes what it may do from now on, and until when.
+  void use(const Identity& identity);
+  void tell_groups();
+  void resubscribe(const KeptGrant& kept);
+  [[nodiscard]] bool may_publish_will() const {
+    return !permissions_ || permissions_->may_publish(will_->topic, will_->retain);
+  }
   // ---- connection_profile.cc: what the profile allows beyond the protocol
   [[nodiscard]] const char* check_client_id(std::string_view client_id) const;
   [[nodiscard]] bool allows_topic(std::string_view topic) const;
@@ -199,10 +223,15 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   bool on_publish(const mqtt::Publish& publish);
   bool refuse_publish(const mqtt::Publish& publish, mqtt::Reason reason, const char* what,
                       Count count);
+  // ---- connection_reserved.cc
+  [[nodiscard]] const char* check_reserved(const mqtt::Publish& publish) const;
+  bool publish_reserved(const mqtt::Publish& publish);
   [[nodiscard]] bool may_retain(std::string_view topic) const {
     return !permissions_ || permissions_->may_publish(topic, true);
   }
-  [[nodiscard]] bool may_receive(std::string_view topic) const;
+  // Counts what it may not. The second remembers the last topic itself.
+  [[nodiscard]] bool may_receive(std::string_view topic, Ruling& ruling);
+  [[nodiscard]] bool may_receive(std::string_view topic);
   bool publish_kept(const mqtt::Publish& publish, const message::Message& message, bool late);
   bool is_duplicate(const mqtt::Publish& publish);
   bool acknowledge(std::uint16_t packet_id, std::uint8_t qos, mqtt::Reason reason);
@@ -228,7 +257,8 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
 
   void send(const Encoder::Layout& layout, std::uint16_t packet_id, std::uint8_t first_byte_flags);
   void deliver_message(const Delivery& delivery);
-  void skip_kept(const Delivery& delivery);
+  void skip_kept(const Delivery& delivery, bool declined);
+  void decline(const ShareRef& share, std::uint8_t qos, ByteView message);
   void deliver_shared(const Delivery& delivery);
   void note_shared(std::uint16_t packet_id, const ShareRef& share);
   void finish_shared(std::uint16_t packet_id);
@@ -242,6 +272,12 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void enqueue(const message::Message& message, std::span<const std::uint32_t> identifiers,
                std::uint8_t qos, bool retain, const ShareRef& share = {});
   void pump_queue();
+  // ---- connection_resend.cc
+  [[nodiscard]] bool resends() const;
+  void note_sent(const mqtt::Publish& publish);
+  void forget_sent(std::uint16_t packet_id);
+  void drop_sent();
+  void resend();
   [[nodiscard]] bool window_open() const;
   void close_tickets();
 
@@ -260,10 +296,16 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   std::string client_id_, principal_;
   std::shared_ptr<const Proof> proof_;              // of the transport; null: none
   std::shared_ptr<const Permissions> permissions_;  // null: it may do everything
-  Route* route_ = nullptr;                          // of the last topic published to
-  std::uint64_t route_epoch_ = 0;                   // in which route_ was taken
-  bool route_allowed_ = true;                       // by permissions_
-  bool timed_ = false;                              // permissions_ change with time
+  std::uint32_t permissions_number_ = 0;            // another one for each, never 0 when in use
+  struct Received {
+    std::string topic;
+    Ruling ruling;
+  };
+  std::unique_ptr<Received> received_;  // the last topic but those of routes
+  Route* route_ = nullptr;              // of the last topic published to
+  std::uint64_t route_epoch_ = 0;       // in which route_ was taken
+  bool route_allowed_ = true;           // by permissions_
+  bool timed_ = false;                  // permissions_ change with time
   struct Rated {
     Rate publishes_in, publishes_out, bytes_in;
   };
@@ -273,17 +315,25 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   std::unique_ptr<Tickets> tickets_;         // null: none open
   std::unique_ptr<Pressed> pressed_;         // null: nothing to remember
   std::unique_ptr<Held> held_;               // null: none
+  std::unique_ptr<Resending> resending_;     // null: none
   std::unique_ptr<Replays> replays_;         // null: none
   std::unique_ptr<PendingConnect> pending_;  // until CONNACK
+  struct Will {
+    std::string topic;
+    bool retain;
+  };
+  std::unique_ptr<Will> will_;  // null: it has left none
+  std::uint64_t basis_ = 0;
+  WallTime until_ = WallTime::never();
   Generation generation_ = 0;
   ConnectionRef ref_;
   std::uint32_t renewals_ = 0;  // asked for; the last one counts
   std::uint16_t keep_alive_seconds_ = 0;
   State state_ = State::connecting;
   bool parked_ = false;
-  bool throttled_ = false;  // not read until on_timer()
-  bool plain_ = true;       // receives packets as encoded for all: it allows no topic aliases
-  bool left_will_ = false;
+  bool throttled_ = false;   // not read until on_timer()
+  bool plain_ = true;        // receives packets as encoded for all: it allows no topic aliases
+  bool persistent_ = false;  // Credentials::persistent
   bool doomed_ = false;
   bool renewal_due_ = false;
   bool heavy_ = false;     // publishes more than its share while its shard is busy

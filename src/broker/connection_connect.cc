@@ -32,6 +32,10 @@ bool Connection::on_connect(const mqtt::Connect& connect) {
     return refuse_connect(Reason::client_identifier_not_valid, wrong,
                           Count::connect_refused_protocol);
   }
+  if (!shard_.may_admit()) {
+    return refuse_connect(Reason::quota_exceeded, "more clients than the server takes",
+                          Count::connect_refused_limit);
+  }
   if (!shard_.rates_.may_connect(shard_.loop_.now())) {
     return refuse_connect(Reason::quota_exceeded, "more CONNECTs a second than the server takes",
                           Count::connect_refused_limit);
@@ -57,48 +61,61 @@ bool Connection::on_connect(const mqtt::Connect& connect) {
   keep_alive_seconds_ = keep_alive_of(connect);
   pending_->changed_keep_alive = keep_alive_seconds_ != connect.keep_alive_seconds;
   state_ = State::claiming;
+  ++shard_.admitted_;
   pending_->claim = std::make_unique<Claim>();
   Claim& claim = *pending_->claim;
   claim.client_id = client_id_;
   claim.connection = ref_;
   claim.clean_start = connect.clean_start;
   claim.expiry_seconds = pending_->expiry_seconds;
-  claim.receive_maximum = connect.receive_maximum;
-  left_will_ = connect.will.has_value();
-  if (left_will_) {
+  claim.receive_maximum = std::min(connect.receive_maximum, shard_.profile_.inflight_max);
+  persistent_ = !connect.clean_start || asked > 0;
+  if (connect.will) {
     claim.will = encoded_will(*connect.will);
-    pending_->will_topic = connect.will->topic;
-    pending_->will_retain = connect.will->retain;
+    will_ = std::make_unique<Will>(Will{std::string(connect.will->topic), connect.will->retain});
   }
   return authenticate(connect);
 }
 
 // ---- who it is
 
+Credentials Connection::credentials() const {
+  return {.peer = stream_->peer(),
+          .security = stream_->security(),
+          .client_id = client_id_,
+          .persistent = persistent_,
+          .last_will = will_ != nullptr,
+          .proof = proof_.get(),
+          .basis = basis_};
+}
+
 bool Connection::authenticate(const mqtt::Connect& connect) {
-  const bool persistent = !connect.clean_start || pending_->asked_expiry_seconds > 0;
-  auto verdict = shard_.authenticator_.authenticate(
-      {stream_->peer(), stream_->security(), client_id_, connect.username, connect.password,
-       persistent, left_will_, proof_.get()},
-      [&mailbox = shard_.mailbox(), ref = ref_](Verdict given) {
+  Credentials given = credentials();
+  given.username = connect.username;
+  given.password = connect.password;
+  auto said = shard_.authenticator_.authenticate(
+      given, [&mailbox = shard_.mailbox(), ref = ref_](Verdict verdict) {
         std::vector<Envelope> letter;
-        letter.push_back({ref.shard, Authenticated{ref, std::move(given)}});
+        letter.push_back({ref.shard, Authenticated{ref, std::move(verdict)}});
         mailbox.push(letter);
       });
-  return verdict ? authenticated(std::move(*verdict)) : true;
+  return said ? authenticated(std::move(*said)) : true;
 }
 
 bool Connection::authenticated(Verdict verdict) {
   if (const auto* refusal = std::get_if<Refusal>(&verdict)) {
-    return refuse_connect(
-        refusal->reason, refusal->why.c_str(),
-        refusal->policy ? Count::connect_refused_policy : Count::connect_refused_identity);
+    // Of these two nobody knows who it is, or would be.
+    const bool overload =
+        refusal->reason == Reason::server_busy || refusal->reason == Reason::server_unavailable;
+    return refuse_connect(refusal->reason, refusal->why.c_str(),
+                          refusal->policy ? Count::connect_refused_policy
+                          : overload      ? Count::connect_refused_overload
+                                          : Count::connect_refused_identity);
   }
   auto& identity = std::get<Identity>(verdict);
   principal_ = std::move(identity.principal);
-  use(std::move(identity.permissions));
-  if (permissions_ && left_will_ &&
-      !permissions_->may_publish(pending_->will_topic, pending_->will_retain)) {
+  use(identity);
+  if (will_ && !may_publish_will()) {
     return refuse_connect(Reason::not_authorized, "its identity may not publish the will",
                           Count::connect_refused_policy);
   }
@@ -124,17 +141,8 @@ void Connection::renew() {
   if (state_ == State::ended) return;
   const std::uint32_t number = ++renewals_;
   shard_.counters_.add(Count::rechecks);
-  const bool persistent = session_.kept || (pending_ && pending_->asked_expiry_seconds > 0);
   auto verdict = shard_.authenticator_.renew(
-      {stream_->peer(),
-       stream_->security(),
-       client_id_,
-       {},
-       {},
-       persistent,
-       left_will_,
-       proof_.get()},
-      principal_, [&mailbox = shard_.mailbox(), ref = ref_, number](Verdict given) {
+      credentials(), principal_, [&mailbox = shard_.mailbox(), ref = ref_, number](Verdict given) {
         std::vector<Envelope> letter;
         letter.push_back({ref.shard, Renewed{ref, number, std::move(given)}});
         mailbox.push(letter);
@@ -148,9 +156,9 @@ void Connection::renew() {
 
 void Connection::renewed(std::uint32_t number, Verdict verdict) {
   if (state_ == State::ended || number != renewals_) return;  // it was asked again since
-  if (auto* identity = std::get_if<Identity>(&verdict))
-    return use(std::move(identity->permissions));
-  const auto& [reason, why, policy] = std::get<Refusal>(verdict);
+  if (const auto* identity = std::get_if<Identity>(&verdict)) return use(*identity);
+  const auto& [reason, why, policy, permissions] = std::get<Refusal>(verdict);
+  if (permissions) permissions_ = permissions;
   if (shard_.log_limiter_.allow(shard_.loop_.now())) {
     log_info("connection_revoked", {{"peer", stream_->peer().to_string()},
                                     {"client", client_id_},
@@ -168,10 +176,24 @@ void Connection::renewed(std::uint32_t number, Verdict verdict) {
   }
 }
 
-void Connection::use(std::shared_ptr<const Permissions> permissions) {
-  permissions_ = std::move(permissions);
+void Connection::use(const Identity& identity) {
+  permissions_ = identity.permissions;
+  if (++permissions_number_ == 0) permissions_number_ = 1;
+  basis_ = identity.basis;
+  until_ = identity.until;
+  shard_.ask_again(until_);
   timed_ = permissions_ && permissions_->changes_with_time();
   route_ = nullptr;  // it was allowed by the former ones
+  if (state_ == State::established) tell_groups();
+}
+
+// Share groups give nothing to a member that may not receive it.
+void Connection::tell_groups() {
+  if (session_.kept)
+    shard_.send(session_.kept->home, SessionPermissions{*session_.kept, permissions_});
+  if (!session_.shares) return;
+  for (const std::string& filter : session_.shares->filters)
+    shard_.send_group(filter, SharePermissions{filter, {{}, 0, ref_}, permissions_});
 }
 
 Reason Connection::check_will(const mqtt::Will& will) const {
@@ -217,11 +239,38 @@ void Connection::granted(Grant& grant) {
   const auto slot = partition::slot_of(partition::KeyKind::client_id, client_id_);
   session_.kept = std::make_unique<SessionRef>(
       SessionRef{shard_.owner_of(slot), grant.kept->session, grant.generation});
-  for (const auto& [filter, options] : grant.kept->subscriptions) {
-    shard_.subscribe(*this, filter, options);
-  }
+  resubscribe(*grant.kept);
   if (grant.session_present) shard_.counters_.add(Count::sessions_resumed);
   shard_.await_interest(*this);
+}
+
+// A session may be somebody else's than before, or its policies others: each subscription is asked
+// for again, and ends if it is not allowed.
+void Connection::resubscribe(const KeptGrant& kept) {
+  Change refused;
+  const auto may = [&](const std::string& filter) {
+    if (!permissions_ || permissions_->may_subscribe(filter)) return true;
+    refused.entries.emplace_back().filter = filter;
+    shard_.counters_.add(Count::subscribe_refused_policy);
+    return false;
+  };
+  for (const auto& [filter, options] : kept.subscriptions)
+    if (may(filter)) shard_.subscribe(*this, filter, options);
+  for (const std::string& filter : kept.shares) static_cast<void>(may(filter));
+  if (refused.entries.empty()) return;
+  if (shard_.log_limiter_.allow(shard_.loop_.now())) {
+    log_info("subscriptions_ended",
+             {{"client", client_id_},
+              {"principal", principal_},
+              {"count", refused.entries.size()},
+              {"first", refused.entries.front().filter},
+              {"what", "its policies do not allow them to who has resumed the session"}});
+  }
+  refused.session = *session_.kept;
+  refused.connection = ref_;
+  refused.subscribe = false;
+  refused.asked = false;
+  shard_.send(session_.kept->home, std::move(refused));
 }
 
 void Connection::open_session() {
@@ -255,7 +304,7 @@ void Connection::open_session() {
   ++shard_.established_;
   shard_.counters_.add(Count::connects);
   flush_answers();
-  if (session_.kept) shard_.send(session_.kept->home, Opened{*session_.kept});
+  if (session_.kept) shard_.send(session_.kept->home, Opened{*session_.kept, permissions_});
   arm_keep_alive();
   stream_->resume();
   process({});

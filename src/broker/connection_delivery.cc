@@ -16,19 +16,32 @@ constexpr Count sent_counts[] = {Count::sent_qos0, Count::sent_qos1, Count::sent
 }  // namespace
 
 bool Connection::window_open() const {
+  if (resending_ && resending_->bytes > limits::flight_bytes_max) return false;
   return !session_.window.full(
       std::min(machine_.peer_receive_maximum(), shard_.profile_.inflight_max));
 }
 
-// Counts what it may not.
-bool Connection::may_receive(std::string_view topic) const {
-  if (permissions_->may_receive(topic)) return true;
-  shard_.counters_.add(Count::dropped_policy);
-  return false;
+bool Connection::may_receive(std::string_view topic, Ruling& ruling) {
+  if (!permissions_) return true;
+  if (ruling.under != permissions_number_ || timed_) {
+    ruling = {permissions_number_, permissions_->may_receive(topic)};
+  }
+  if (!ruling.allowed) shard_.counters_.add(Count::dropped_policy);
+  return ruling.allowed;
+}
+
+bool Connection::may_receive(std::string_view topic) {
+  if (!permissions_) return true;
+  if (!received_) received_ = std::make_unique<Received>();
+  if (received_->topic != topic) {
+    received_->topic.assign(topic);
+    received_->ruling = {};
+  }
+  return may_receive(topic, received_->ruling);
 }
 
 void Connection::deliver(Encoder& encoder, const Terms& terms,
-                         std::span<const std::uint32_t> identifiers) {
+                         std::span<const std::uint32_t> identifiers, Ruling& ruling) {
   // A session that is resumed has its subscriptions before its CONNACK.
   if (state_ != State::established) [[unlikely]]
     return;
@@ -38,7 +51,7 @@ void Connection::deliver(Encoder& encoder, const Terms& terms,
     return shard_.counters_.add(Count::dropped_rate);
   }
   const message::Message& message = encoder.message();
-  if (permissions_ && !may_receive(message.topic)) return;
+  if (!may_receive(message.topic, ruling)) return;
   const std::uint8_t qos = std::min(message.qos, terms.qos);
   const bool with_id = qos > 0;
   const bool retain = terms.retain_as_published && message.retain;
@@ -50,7 +63,7 @@ void Connection::deliver(Encoder& encoder, const Terms& terms,
   } else if (stream_->pending() > shard_.qos0_output_max_) {
     return shard_.counters_.add(Count::dropped_slow_subscriber);
   }
-  if (plain_ && identifiers.empty()) [[likely]] {
+  if (plain_ && identifiers.empty() && !(with_id && resends())) [[likely]] {
     const Encoder::Layout& layout = encoder.layout(machine_.is_v5(), with_id);
     const std::uint32_t most = machine_.peer_packet_bytes_max();
     if (most != 0 && layout.packet.size() > most) {
@@ -94,6 +107,7 @@ void Connection::send_slowly(mqtt::Publish& publish, std::span<const std::uint32
   if (trace_) trace_output(before);
   stream_->flush();
   shard_.counters_.add(sent_counts[publish.qos]);
+  note_sent(publish);
 }
 
 void Connection::enqueue(const message::Message& message,
@@ -131,10 +145,13 @@ void Connection::pump_queue() {
     shard_.queued_bytes_ -= queued.message.size();
     auto decoded = message::decode(queued.message.view());
     const message::Message& message = decoded->message;
-    const bool expired = message.expires.ms != 0 && now > message.expires;
-    if (expired || (permissions_ && !may_receive(message.topic))) {
-      if (expired) shard_.counters_.add(Count::dropped_expired);
+    if (message.expires.ms != 0 && now > message.expires) {
+      shard_.counters_.add(Count::dropped_expired);
       if (queued.share.sequence != 0) shard_.acknowledge(Acks::Shared{queued.share, ref_});
+      continue;
+    }
+    if (!may_receive(message.topic)) {
+      if (queued.share.sequence != 0) decline(queued.share, queued.qos, queued.message.view());
       continue;
     }
     mqtt::Publish publish = to_publish(message, now);
@@ -178,7 +195,7 @@ void Connection::deliver_kept(const Delivery& delivery) {
 
 void Connection::deliver_message(const Delivery& delivery) {
   const message::Message& message = *delivery.message;
-  if (permissions_ && !may_receive(message.topic)) return skip_kept(delivery);
+  if (!may_receive(message.topic)) return skip_kept(delivery, true);
   if (message.retain && replays_) note_live(message.topic);
   if (delivery.qos == 0 && stream_->pending() > shard_.qos0_output_max_) {
     return shard_.counters_.add(Count::dropped_slow_subscriber);
@@ -193,27 +210,29 @@ void Connection::deliver_message(const Delivery& delivery) {
   if (machine_.publish(publish, stream_->output())) {
     if (trace_) trace_output(before);
     shard_.counters_.add(sent_counts[delivery.qos]);
+    note_sent(publish);
     return stream_->flush();
   }
   // Larger than the client takes: it counts as delivered (MQTT 5 §3.1.2.11.4).
   shard_.counters_.add(Count::dropped_too_large);
-  skip_kept(delivery);
+  skip_kept(delivery, false);
 }
 
-// As if the client had taken it.
-void Connection::skip_kept(const Delivery& delivery) {
+// As if the client had taken it; what a share group has lent and is declined goes back there.
+void Connection::skip_kept(const Delivery& delivery, bool declined) {
   if (delivery.qos == 0) return;
   const bool qos1 = delivery.qos == 1;
   shard_.acknowledge({*session_.kept, delivery.packet_id,
-                      qos1 ? mqtt::PacketType::puback : mqtt::PacketType::pubrec, !qos1});
+                      qos1 ? mqtt::PacketType::puback : mqtt::PacketType::pubrec, !qos1, declined});
 }
 
 // ---- from a share group, for a clean session; for a persistent one only what has QoS 0
 
 void Connection::deliver_shared(const Delivery& delivery) {
   if (delivery.qos == 0) return deliver_message(delivery);
-  if (permissions_ && !may_receive(delivery.message->topic)) {
-    return shard_.acknowledge(Acks::Shared{delivery.share, ref_});
+  if (!may_receive(delivery.message->topic)) {
+    if (delivery.qos > 1) return shard_.give_back(ref_, delivery);
+    return shard_.acknowledge(Acks::Shared{delivery.share, ref_, true});
   }
   // One that has left the group meanwhile gets it all the same: it would have before (§3.10.4).
   if (!session_.shares) session_.shares = std::make_unique<Session::Shares>();
@@ -226,6 +245,14 @@ void Connection::deliver_shared(const Delivery& delivery) {
   publish.retain = delivery.retain;
   send_slowly(publish, delivery.identifiers);
   note_shared(publish.packet_id, delivery.share);
+}
+
+// Its policies have changed since the group asked them: somebody else may have it.
+void Connection::decline(const ShareRef& share, std::uint8_t qos, ByteView message) {
+  if (qos == 1) return shard_.acknowledge(Acks::Shared{share, ref_, true});
+  ShareReturn back{share, ref_, {}};
+  back.message.append(message);
+  shard_.send(share.home, std::move(back));
 }
 
 // What is too large for the client counts as delivered (MQTT 5 §3.1.2.11.4).

@@ -42,15 +42,13 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
     return disconnect(Reason::retain_not_supported, "retained messages are not supported",
                       Count::disconnects_refused);
   }
-  if (!publish.topic.empty() && publish.topic.front() == '$') {
-    return refuse_publish(publish, Reason::not_authorized, "topics that begin with $ are reserved",
-                          Count::publish_refused_reserved);
-  }
   if (publish.payload.size() > shard_.profile_.payload_bytes_max) {
     shard_.counters_.add(Count::publish_refused_size);
     return disconnect(Reason::packet_too_large, "the payload is too large",
                       Count::disconnects_refused);
   }
+  if (publish.topic.starts_with('$')) [[unlikely]]
+    return publish_reserved(publish);
   Route* route = route_to(publish.topic);
   if (route == nullptr) {
     const topic::Fault fault = topic::check_name(publish.topic);
@@ -180,6 +178,7 @@ bool Connection::on_ack(const mqtt::Ack& ack) {
   }
   if (ack.type == mqtt::PacketType::pubrel) return on_pubrel(ack.packet_id);
   const bool failed = ack.reason >= Reason::unspecified_error;
+  if (resending_) forget_sent(ack.packet_id);
   if (session_.kept) {
     shard_.acknowledge({*session_.kept, ack.packet_id, ack.type, failed});
     return true;
@@ -236,7 +235,7 @@ Reason Connection::check_entry(const mqtt::SubscribeEntry& entry) const {
       !topic::split_shared(entry.filter).name.empty()) {
     return Reason::shared_subscriptions_not_supported;
   }
-  if (permissions_ && !permissions_->may_subscribe(topic::split_shared(entry.filter).filter)) {
+  if (permissions_ && !permissions_->may_subscribe(entry.filter)) {
     return Reason::not_authorized;
   }
   if (!shard_.rates_.may_subscribe(shard_.loop_.now())) return Reason::quota_exceeded;
@@ -365,8 +364,9 @@ Reason Connection::join_group(const mqtt::SubscribeEntry& entry, std::uint32_t i
   join.options = options_of(entry, identifier);
   join.online = true;
   join.connection = ref_;
+  join.permissions = permissions_;
   join.generation = generation_;
-  join.receive_maximum = machine_.peer_receive_maximum();
+  join.receive_maximum = std::min(machine_.peer_receive_maximum(), shard_.profile_.inflight_max);
   const auto granted = static_cast<Reason>(join.options.qos);
   joins.push_back(std::move(join));
   return granted;

@@ -83,6 +83,7 @@ void Connection::relieve(Relief relief) {
 void Connection::yield() {
   if (std::exchange(yielding_, true)) return;
   shard_.yielding_.push_back(ref_);
+  shard_.counters_.add(Count::publisher_yielded);
 }
 
 void Connection::go_on() {
@@ -122,13 +123,7 @@ void Connection::hold(const mqtt::Publish& publish) {
     held_ = std::make_unique<Held>();
     shard_.counters_.add(Count::publisher_held);
   }
-  Held::Publish& held = held_->publishes.emplace_back();
-  held.topic = publish.topic;
-  held.payload = as_text(publish.payload);
-  held.properties = as_text(publish.properties);
-  held.packet = publish;
-  const std::size_t size =
-      sizeof held + held.topic.size() + held.payload.size() + held.properties.size();
+  const std::size_t size = held_->publishes.emplace_back(publish).size();
   held_->bytes += size;
   shard_.queued_bytes_ += size;
   held_->full = held_->bytes > limits::held_publish_bytes;
@@ -150,13 +145,9 @@ void Connection::unhold() {
       process({});
       return;
     }
-    const Held::Publish held = std::move(held_->publishes.front());
+    const OwnedPublish held = std::move(held_->publishes.front());
     held_->publishes.pop_front();
-    mqtt::Publish packet = held.packet;
-    packet.topic = held.topic;
-    packet.payload = as_bytes(held.payload);
-    packet.properties = as_bytes(held.properties);
-    if (!on_publish(packet)) return;
+    if (!on_publish(held.packet())) return;
   }
   flush_answers();
 }
@@ -165,12 +156,8 @@ void Connection::unhold() {
 bool Connection::publish_held() {
   const auto all = std::move(held_->publishes);
   drop_held();
-  for (const Held::Publish& held : all) {
-    mqtt::Publish packet = held.packet;
-    packet.topic = held.topic;
-    packet.payload = as_bytes(held.payload);
-    packet.properties = as_bytes(held.properties);
-    if (!on_publish(packet)) return false;
+  for (const OwnedPublish& held : all) {
+    if (!on_publish(held.packet())) return false;
   }
   return true;
 }

@@ -11,14 +11,20 @@
 namespace gnomon::broker {
 
 void Connection::replay(Replay replay) {
-  if (replay.filters.empty()) return suback(replay.ack);
+  const bool none = replay.filters.empty();
+  // Behind SUBSCRIBEs that are not answered yet, so that SUBACKs come in order.
+  const auto others_wait = [this] {
+    const auto& waiting = replays_->waiting;
+    return waiting.size() > 1 || (waiting.size() == 1 && !waiting.front().acked);
+  };
+  if (none && (!replays_ || !others_wait())) return suback(replay.ack);
   for (Replay::Filter& each : replay.filters) {
     if (each.fresh) {
       each.live_qos0 = shard_.live_from(each.interest, each.live_qos0[shard_.id_]);
     }
     if (!session_.kept) each.live_others = each.live_qos0;
   }
-  --replays_->subscribing;
+  if (!none) --replays_->subscribing;
   replays_->waiting.push_back(std::move(replay));
   if (replays_->waiting.size() == 1) next_replay();
 }
@@ -123,6 +129,12 @@ void Connection::send_replay() {
     replay.next = 0;
     if (!whole) return ask_keepers(replay);
     replays_->waiting.pop_front();
+    while (!replays_->waiting.empty() && replays_->waiting.front().filters.empty()) {
+      const mqtt::SubscribeAck ack = std::move(replays_->waiting.front().ack);
+      replays_->waiting.pop_front();
+      suback(ack);
+      if (state_ != State::established) return;
+    }
     if (!replays_->waiting.empty()) return next_replay();
   }
   if (replays_ && replays_->subscribing == 0) replays_.reset();
@@ -140,7 +152,7 @@ bool Connection::replay_one(const Replay& replay, const RetainedPage::Entry& ent
   if (replays_->live.contains(std::string(message.topic))) return true;
   const WallTime now = shard_.loop_.wall_now();
   if (message.expires.ms != 0 && now > message.expires) return true;
-  if (permissions_ && !may_receive(message.topic)) return true;
+  if (!may_receive(message.topic)) return true;
   const std::uint8_t qos = std::min<std::uint8_t>(message.qos, to.options.qos);
   const std::uint32_t identifier = to.options.identifier;
   if (qos > 0 && session_.kept) {

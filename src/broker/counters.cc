@@ -14,7 +14,9 @@ constexpr const char* queue_refused =
 constexpr const char* pauses =
     "Times a publisher had to wait, by reason: another shard was behind; it had sent more bytes "
     "than "
-    "its rate; its acknowledgements were withheld for memory; too many of its PUBLISHes were open.";
+    "its rate; its acknowledgements were withheld for memory; too many of its PUBLISHes were open; "
+    "a turn "
+    "was full, and it publishes more than its share.";
 constexpr const char* pressure = "Times a shard came under pressure, by level.";
 }  // namespace
 
@@ -40,6 +42,7 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"unsupported\"", refused},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"limit\"", refused},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"busy\"", refused},
+    {"gnomon_connects_refused_total", Kind::counter, "reason=\"overload\"", refused},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"quota\"", refused},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"starting\"", refused},
     {"gnomon_connects_refused_total", Kind::counter, "reason=\"timeout\"", refused},
@@ -59,6 +62,8 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_messages_sent_total", Kind::counter, "qos=\"0\"", "PUBLISHes sent to clients."},
     {"gnomon_messages_sent_total", Kind::counter, "qos=\"1\"", "PUBLISHes sent to clients."},
     {"gnomon_messages_sent_total", Kind::counter, "qos=\"2\"", "PUBLISHes sent to clients."},
+    {"gnomon_messages_resent_total", Kind::counter, "",
+     "Messages with QoS 1 sent again while the connection lasts."},
     {"gnomon_messages_mailed_total", Kind::counter, "",
      "Messages handed from one shard to another, once per shard that wants them."},
     {"gnomon_messages_dropped_total", Kind::counter, "reason=\"slow_subscriber\"", dropped},
@@ -98,6 +103,7 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_publisher_pauses_total", Kind::counter, "reason=\"rate\"", pauses},
     {"gnomon_publisher_pauses_total", Kind::counter, "reason=\"overload\"", pauses},
     {"gnomon_publisher_pauses_total", Kind::counter, "reason=\"unacknowledged\"", pauses},
+    {"gnomon_publisher_pauses_total", Kind::counter, "reason=\"turn\"", pauses},
     {"gnomon_pressure_total", Kind::counter, "level=\"slow\"", pressure},
     {"gnomon_pressure_total", Kind::counter, "level=\"refuse\"", pressure},
     {"gnomon_loop_turns_total", Kind::counter, "", "Turns of the event loops."},

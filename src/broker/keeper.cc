@@ -3,9 +3,11 @@
 #include "broker/keeper.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/limits.h"
+#include "topic/interest.h"
 #include "topic/topic.h"
 
 namespace gnomon::broker {
@@ -23,6 +25,7 @@ Keeper::Keeper(const Setup& setup)
     : id_(setup.id),
       threads_(setup.threads),
       run_(setup.run),
+      seed_(setup.seed),
       profile_(setup.profile),
       store_(setup.store),
       host_(setup.host),
@@ -144,6 +147,31 @@ void Keeper::release(Outcome&& outcome) {
   }
 }
 
+void Keeper::wake_at(const Wake& wake) {
+  wakes_.push_back(wake);
+  std::push_heap(wakes_.begin(), wakes_.end(), std::greater<>());
+}
+
+void Keeper::wake() {
+  const Instant now = host_.now();
+  while (!wakes_.empty() && wakes_.front().at <= now) {
+    std::pop_heap(wakes_.begin(), wakes_.end(), std::greater<>());
+    const Wake due = wakes_.back();
+    wakes_.pop_back();
+    if (due.group) {
+      Group& group = *groups_[due.index];
+      if (group.number != due.number) continue;
+      group.waits = false;
+      pump(group);
+      continue;
+    }
+    Session& session = *sessions_[due.index];
+    if (session.number != due.number || !session.drain) continue;
+    session.drain->waits = false;
+    pump(session);
+  }
+}
+
 void Keeper::taken(ShardId from, std::uint64_t position, std::vector<Kept::Refused> refused) {
   after(Addressed{from, Kept{position, std::move(refused)}});
 }
@@ -155,17 +183,32 @@ Reason Keeper::retain(const message::Message& message, SlotId id, bool promised)
   std::string key = records::key(Table::retained, id, message.topic);
   if (message.payload.empty()) {
     erase(std::move(key));
+    retained_.erase(topic::exact_hash(message.topic, seed_));
     return Reason::success;
   }
   // What was promised to its publisher is taken all the same.
-  if (!promised && !store_.accepting()) {
-    counters_.add(Count::queue_refused_disk);
+  if (!promised && (!store_.accepting() || !has_retained_room(message.topic))) {
+    counters_.add(store_.accepting() ? Count::queue_refused_full : Count::queue_refused_disk);
     return Reason::quota_exceeded;
   }
   slot(id).retains = true;
+  note_retained(message.topic);
   write(std::move(key), records::Retained{run_, as_text(encoded_.view())}.write());
   counters_.add(Count::retained_stored);
   return Reason::success;
+}
+
+// Keepers share the server's number evenly, as their slots share the topics. A value may always be
+// replaced.
+bool Keeper::has_retained_room(std::string_view topic) const {
+  const std::uint64_t most = profile_.retained_messages_max;
+  if (most == 0) return true;
+  const auto share = std::max<std::uint64_t>(1, most / static_cast<unsigned>(threads_));
+  return retained_.size() < share || retained_.contains(topic::exact_hash(topic, seed_));
+}
+
+void Keeper::note_retained(std::string_view topic) {
+  if (profile_.retained_messages_max != 0) retained_.insert(topic::exact_hash(topic, seed_));
 }
 
 void Keeper::handle(RetainedRequest& request) { retained_reads_.push_back(std::move(request)); }
@@ -235,6 +278,7 @@ void Keeper::handle(Change& change) {
     write(std::move(key), records::Subscription{entry.options}.write());
   }
   host_.changed();
+  if (!change.asked) return;
   if (!joins.empty()) return host_.join(std::move(joins), to, std::move(change));
   after(Answer{to, std::move(change)});
 }

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -133,7 +135,9 @@ class Keeper {
   void handle(const Acks& acks);
   void handle(Receive& receive);
   void handle(const ReleaseId& release);
+  void handle(const SessionPermissions& changed);
   void handle(const ShareJoin& join);
+  void handle(const SharePermissions& changed);
   void handle(const ShareLeave& leave);
   void handle(Hand& hand);
   void handle(const HandTaken& taken);
@@ -178,6 +182,11 @@ class Keeper {
   [[nodiscard]] WallTime next_deadline() const {
     return deadlines_.empty() ? WallTime{} : deadlines_.front().at;
   }
+  // Goes on with what a rate has held back until now. next_wake(): when there is some.
+  void wake();
+  [[nodiscard]] std::optional<Instant> next_wake() const {
+    return wakes_.empty() ? std::nullopt : std::optional(wakes_.front().at);
+  }
   [[nodiscard]] bool shares_hash(std::string_view filter) const {
     return index_.shares_hash(filter);
   }
@@ -214,6 +223,12 @@ class Keeper {
     std::uint16_t last_id = UINT16_MAX;
     bool turn = false;  // theirs is the next place in the window
   };
+  // What was stored before its client came back is sent at a rate; new messages go ahead of it.
+  struct Drain {
+    std::uint64_t to;  // sequences below it
+    Rate rate;
+    bool waits = false;  // a wake is on its way
+  };
   struct Session {
     std::string client_id;
     partition::SlotId slot;
@@ -226,9 +241,11 @@ class Keeper {
     Generation generation = 0;
     std::uint16_t receive_maximum = 65535;
     std::uint64_t page_request = 0;  // outstanding; 0: none
+    std::unique_ptr<Drain> drain;    // null: nothing is held back
     std::vector<Subscribed> filters;
     std::vector<SharedFilter> shares;
-    std::unique_ptr<FromGroups> from_groups;  // null: nothing
+    std::shared_ptr<const Permissions> permissions;  // of its client while it is open
+    std::unique_ptr<FromGroups> from_groups;         // null: nothing
     std::vector<std::uint16_t> received;  // packet ids of QoS 2 PUBLISHes from the client, sorted
     Outgoing out;
 
@@ -256,9 +273,10 @@ class Keeper {
     bool listed = false;       // in the indexes
     bool recorded = false;     // in the store
     std::uint64_t page_request = 0;
+    bool waits = false;  // a wake is on its way
     Share share;
 
-    explicit Group(ReadyBudget& budget) : share(budget) {}
+    Group(ReadyBudget& budget, int drained_per_second) : share(budget, drained_per_second) {}
   };
   // What was promised to a session and not taken yet.
   struct Promise {
@@ -273,6 +291,14 @@ class Keeper {
     std::unordered_map<std::uint64_t, Promise> promises;      // by forward sequence
     std::uint64_t counter = 0;                                // of numbers given out in this run
     bool retains = false;                                     // it may hold retained messages
+  };
+  // When a rate lets out more of it.
+  struct Wake {
+    Instant at;
+    bool group;  // else a session
+    std::uint32_t index;
+    std::uint64_t number;
+    bool operator>(const Wake& other) const { return at > other.at; }
   };
   struct Answer {
     ShardId to;
@@ -297,6 +323,7 @@ class Keeper {
   static void list(const Session& session, SubscriptionPage& page);
 
   // ---- keeper.cc
+  void wake_at(const Wake& wake);
   Slot& slot(partition::SlotId id);
   std::uint64_t number(Slot& slot);
   void write(std::string key, std::string value);
@@ -332,11 +359,15 @@ class Keeper {
                         bool retain, std::span<const std::uint32_t> identifiers, std::uint64_t body,
                         bool promised);
   mqtt::Reason retain(const message::Message& message, partition::SlotId id, bool promised);
+  [[nodiscard]] bool has_retained_room(std::string_view topic) const;
+  void note_retained(std::string_view topic);
   [[nodiscard]] bool may_retain(const RetainedRequest& request) const;
   void read();
   bool seen_before(Slot& slot, partition::SlotId id, const Forwarded& forwarded);
   void pump(Session& session);
   bool pump_queue(Session& session, WallTime now, store::Sequence durable);
+  static bool drains(Session& session);
+  bool may_drain(Session& session);
   bool pump_groups(Session& session, WallTime now);
   static std::uint16_t window_of(const Session& session);
   void send(Session& session, Outgoing::Ready& ready, WallTime now, bool& sent);
@@ -379,7 +410,7 @@ class Keeper {
 
   const ShardId id_;
   const int threads_;
-  const std::uint64_t run_;
+  const std::uint64_t run_, seed_;
   const Profile& profile_;
   store::Store& store_;
   KeeperHost& host_;
@@ -399,6 +430,7 @@ class Keeper {
   std::unordered_map<std::string, Claim> waiting_claims_;
   std::unordered_map<std::string, Rate> claim_rates_;  // only if the profile limits them
   std::unordered_map<std::string, records::Will> wills_;
+  std::unordered_set<std::uint64_t> retained_;  // hashes of topics; only if they are limited
 
   partition::Committer<Outcome> committer_;
   std::vector<Forward> forwards_;         // of this turn: passed on when it is written
@@ -425,6 +457,7 @@ class Keeper {
     bool operator>(const Deadline& other) const { return at > other.at; }
   };
   std::vector<Deadline> deadlines_;  // a heap
+  std::vector<Wake> wakes_;          // a heap
 
   // Scratch.
   std::vector<Addressed> effects_;

@@ -97,6 +97,7 @@ void Keeper::grant(Claim& claim, Grant grant) {
       grant.kept->subscriptions.emplace_back(topic::SubscriptionIndex::text(*each.filter),
                                              each.options);
     }
+    for (const SharedFilter& each : session->shares) grant.kept->shares.push_back(each.filter);
   }
   const ShardId to = grant.connection.shard;
   if (wants_store || erases || session != nullptr) {
@@ -116,9 +117,11 @@ void Keeper::handle(const Release& release) {
     if (release.expiry_seconds) session.expiry_seconds = *release.expiry_seconds;
     expiry = session.expiry_seconds;
     session.open = false;
+    session.permissions.reset();
     session.page_request = 0;
     session.out.disconnected();
     session.from_groups.reset();
+    session.drain.reset();
     if (expiry > 0) leave_groups(session, false);
     session.gone = host_.wall_now();
     ++away_;

@@ -168,9 +168,10 @@ Result<void> Keeper::load_slot(SlotId id) {
   if (walked = load_groups(id); !walked) return walked;
 
   const std::string retained = records::prefix(Table::retained, id);
-  walked = store_.scan(retained, records::behind(retained), [&](auto, auto) {
+  walked = store_.scan(retained, records::behind(retained), [&](std::string_view key, auto) {
     slot(id).retains = true;
-    return false;
+    note_retained(records::rest(key));
+    return profile_.retained_messages_max != 0;  // else one is enough
   });
   if (!walked) return walked;
 

@@ -158,13 +158,17 @@ Reason Keeper::keep_for(Session& session, const message::Message& message, std::
   const std::uint64_t sequence = out.next();
   const auto size = static_cast<std::uint32_t>(value.size());
   const bool hand_over = session.open && out.caught_up();
+  const bool ahead = session.open && drains(session) && qos == 1;
   out.stored(size);
   ++queued_;
   if (body != 0) ++slot(session.slot).bodies[body];
   write(records::key(Table::queue, session.slot, session.number, sequence), std::move(value));
-  if (!hand_over) return Reason::success;
-  if (qos == 1 && out.may_send_now(window_of(session), size)) {
-    out.sent_now(sequence, size, body);
+  if (!hand_over && !ahead) return Reason::success;
+  const std::uint16_t window = window_of(session);
+  const bool now =
+      ahead ? out.may_send_ahead(window, size) : qos == 1 && out.may_send_now(window, size);
+  if (now) {
+    ahead ? out.sent_ahead(sequence, size, body) : out.sent_now(sequence, size, body);
     host_.deliver(session.connection, {.kind = Delivery::Kind::publish,
                                        .qos = 1,
                                        .retain = retain,
@@ -174,6 +178,7 @@ Reason Keeper::keep_for(Session& session, const message::Message& message, std::
                                        .message = &message});
     return Reason::success;
   }
+  if (!hand_over) return Reason::success;
   Outgoing::Ready ready;
   ready.sequence = sequence;
   ready.qos = qos;
@@ -205,6 +210,10 @@ void Keeper::handle(const Opened& opened) {
   Session* session = find(opened.session);
   if (session == nullptr) return;
   session->open = true;
+  session->permissions = opened.permissions;
+  if (profile_.rates.stored_out > 0 && session->out.count() > 0) {
+    session->drain = std::make_unique<Drain>(Drain{session->out.next(), {}});
+  }
   attend_groups(*session);
   pump(*session);
 }
@@ -235,10 +244,28 @@ void Keeper::pump(Session& session) {
   page_for(session);
 }
 
+bool Keeper::drains(Session& session) {
+  if (session.drain && session.out.unsent() >= session.drain->to) session.drain.reset();
+  return session.drain != nullptr;
+}
+
+// Takes a place in the rate, or sees to it that there will be another try.
+bool Keeper::may_drain(Session& session) {
+  Drain& drain = *session.drain;
+  const Instant now = host_.now();
+  const int rate = profile_.rates.stored_out;
+  if (drain.rate.take(now, rate)) return true;
+  if (!std::exchange(drain.waits, true)) {
+    wake_at({now + drain.rate.wait(now, rate), false, by_client_.at(session.client_id),
+             session.number});
+  }
+  return false;
+}
+
 // Sends the next message of the queue. False: there is none, or no room.
 bool Keeper::pump_queue(Session& session, WallTime now, store::Sequence durable) {
   Outgoing::Ready* ready = session.out.front(window_of(session), durable);
-  if (ready == nullptr) return false;
+  if (ready == nullptr || (drains(session) && !may_drain(session))) return false;
   bool sent = false;
   send(session, *ready, now, sent);
   const auto left = session.out.pop(sent);

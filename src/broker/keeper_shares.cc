@@ -34,7 +34,7 @@ Keeper::Group& Keeper::group_of(const std::string& filter) {
   std::uint32_t index = 0;
   if (free_groups_.empty()) {
     index = static_cast<std::uint32_t>(groups_.size());
-    groups_.push_back(std::make_unique<Group>(budget_));
+    groups_.push_back(std::make_unique<Group>(budget_, profile_.rates.shared_out));
   } else {
     index = free_groups_.back();
     free_groups_.pop_back();
@@ -82,7 +82,7 @@ void Keeper::end_group(Group& group) {
     }
   }
   by_share_.erase(group.filter);
-  group = Group(budget_);
+  group = Group(budget_, profile_.rates.shared_out);
   free_groups_.push_back(index);
 }
 
@@ -106,6 +106,7 @@ void Keeper::handle(const ShareJoin& join) {
   }
   Share::Member& member = group.share.join(join.member, join.options);
   if (join.online) {
+    member.permit(join.permissions);
     counters_.add(
         Count::shared_returned,
         group.share.attend(member, join.connection, join.generation, join.receive_maximum));
@@ -113,6 +114,16 @@ void Keeper::handle(const ShareJoin& join) {
   record(group);
   list(group);
   if (join.answer != 0) after(Joined{join.from, {join.answer, join.entry, {}}});
+  pump(group);
+}
+
+void Keeper::handle(const SharePermissions& changed) {
+  const auto known = by_share_.find(changed.filter);
+  if (known == by_share_.end()) return;
+  Group& group = *groups_[known->second];
+  Share::Member* member = group.share.find(changed.member);
+  if (member == nullptr) return;
+  member->permit(changed.permissions);
   pump(group);
 }
 
@@ -140,12 +151,24 @@ ShareJoin Keeper::join_of(const Session& session, const SharedFilter& share) con
   join.connection = session.connection;
   join.generation = session.generation;
   join.receive_maximum = session.receive_maximum;
+  join.permissions = session.permissions;
   return join;
 }
 
 void Keeper::attend_groups(const Session& session) {
   for (const SharedFilter& share : session.shares) {
     host_.send(home_of_group(share.filter), join_of(session, share));
+  }
+}
+
+void Keeper::handle(const SessionPermissions& changed) {
+  Session* session = find(changed.session);
+  if (session == nullptr) return;
+  session->permissions = changed.permissions;
+  for (const SharedFilter& share : session->shares) {
+    host_.send(home_of_group(share.filter),
+               SharePermissions{
+                   share.filter, {session->client_id, session->number, {}}, session->permissions});
   }
 }
 
@@ -265,7 +288,7 @@ void Keeper::acknowledged(Session& session, const Acks::Item& item) {
   auto& flight = session.from_groups->flight;
   const auto at = flight.find(item.packet_id);
   if (at == flight.end()) return;
-  host_.acknowledge(Acks::Shared{at->second, session.connection});
+  host_.acknowledge(Acks::Shared{at->second, session.connection, item.declined});
   flight.erase(at);
   pump(session);
 }
@@ -276,8 +299,11 @@ void Keeper::acknowledged(Session& session, const Acks::Item& item) {
 Reason Keeper::keep_for(Group& group, const message::Message& message, bool promised) {
   Share& share = group.share;
   if (message.qos == 0) {
-    Share::Member* member = share.anybody();
-    if (member == nullptr) return Reason::success;
+    Share::Member* member = share.anybody(message.topic);
+    if (member == nullptr) {
+      if (share.attended()) counters_.add(Count::dropped_policy);
+      return Reason::success;
+    }
     const std::uint32_t identifier = member->options.identifier;
     host_.deliver(member->connection,
                   {.kind = Delivery::Kind::shared,
@@ -340,9 +366,21 @@ void Keeper::pump(Group& group) {
       gone(group, share.drop());
       continue;
     }
-    Share::Member* member = share.taker();
-    if (member == nullptr) break;
-    hand_over(group, *member, decoded->message);
+    const std::string_view topic = decoded->message.topic;
+    if (Share::Member* member = share.taker(topic, host_.now())) {
+      hand_over(group, *member, decoded->message);
+      continue;
+    }
+    if (share.is_barred(topic)) {
+      counters_.add(Count::dropped_policy);
+      gone(group, share.drop());
+      continue;
+    }
+    const auto next = share.next_taker(topic, host_.now());
+    if (next && !std::exchange(group.waits, true)) {
+      wake_at({*next, true, index_of(group), group.number});
+    }
+    break;
   }
   page_for(group);
 }
@@ -425,6 +463,11 @@ void Keeper::release(const Given& given) {
 void Keeper::acknowledged(const Acks::Shared& shared) {
   Group* group = find(shared.share);
   if (group == nullptr) return;
+  if (shared.declined) {
+    if (!group->share.decline(shared.share.sequence, shared.connection)) return;
+    counters_.add(Count::shared_returned);
+    return pump(*group);
+  }
   const auto done = group->share.finish(shared.share.sequence, shared.connection);
   if (!done) return;
   gone(*group, *done);

@@ -188,6 +188,41 @@ TEST_CASE("a window of one is shared by a session's queue and its groups, in tur
   CHECK(std::count_if(receipts.begin(), receipts.begin() + 8, is_group) > 2);
 }
 
+// AWS IoT: what was queued while nobody was online comes slowly to each member.
+TEST_CASE("members take at their rate what their group has stored while nobody was here") {
+  Profile profile;
+  profile.rates.shared_out = 20;
+  Broker broker(3, 1, profile);
+  Party a("a"), b("b"), pub("pub");
+  for (Party* each : {&a, &b}) each->device.connect(broker, false, hour);
+  pub.device.connect(broker, true, 0);
+  talk(broker, a, b, pub);
+  for (Party* each : {&a, &b}) each->device.subscribe(group, 1);
+  talk(broker, a, b, pub);
+  for (Party* each : {&a, &b}) each->device.disconnect();
+  talk(broker, pub);
+  for (int i = 0; i < 100; ++i) pub.device.publish("t/x", "stored", 1, false, {});
+  talk(broker, pub);
+  a.device.connect(broker, false, hour);
+  talk(broker, a, pub);
+  CHECK(a.recorder.receipts.size() == 20);
+  broker.network.advance(std::chrono::milliseconds(500));
+  talk(broker, a, pub);
+  CHECK(a.recorder.receipts.size() == 30);
+  b.device.connect(broker, false, hour);
+  talk(broker, a, b, pub);
+  CHECK(b.recorder.receipts.size() == 20);
+  for (int i = 0; i < 13; ++i) {
+    broker.network.advance(std::chrono::milliseconds(100));
+    talk(broker, a, b, pub);
+  }
+  CHECK(a.recorder.receipts.size() + b.recorder.receipts.size() == 100);
+  for (int i = 0; i < 60; ++i) pub.device.publish("t/x", "live", 1, false, {});
+  talk(broker, a, b, pub);
+  CHECK(a.recorder.receipts.size() + b.recorder.receipts.size() == 160);
+  CHECK(broker.total(Count::queued) == 0);
+}
+
 TEST_CASE("a group has as many members as the profile says, and says no to others") {
   Profile profile;
   profile.share_members_max = 2;

@@ -357,5 +357,53 @@ TEST_CASE("a session whose last connection wants no expiry ends with it, or with
   }
 }
 
+// AWS IoT: what was stored comes slowly, beside what is published meanwhile.
+TEST_CASE("stored messages come at their rate, and new ones go ahead of them") {
+  Profile profile;
+  profile.rates.stored_out = 10;
+  profile.says_dup = false;
+  Broker broker(2, 1, profile);
+  Party sub(id_at(0, 2)), pub("pub");
+  sub.device.connect(broker, false, hour);
+  pub.device.connect(broker, true, 0);
+  talk(broker, sub, pub);
+  sub.device.subscribe("t", 1);
+  talk(broker, sub, pub);
+  sub.device.disconnect();
+  talk(broker, pub);
+  for (int i = 0; i < 45; ++i) pub.device.publish("t", "stored", 1, false, {});
+  talk(broker, pub);
+  broker.next_shard = 1;
+  sub.device.connect(broker, false, hour);
+  talk(broker, sub, pub);
+  const auto count = [&](const char* payload) {
+    const auto& got = sub.recorder.receipts;
+    return std::count_if(got.begin(), got.end(),
+                         [&](const auto& r) { return r.payload == payload; });
+  };
+  CHECK(count("stored") == 10);
+  for (int i = 0; i < 20; ++i) pub.device.publish("t", "live", 1, false, {});
+  talk(broker, sub, pub);
+  CHECK(count("live") == 20);
+  CHECK(count("stored") == 10);
+  broker.network.advance(std::chrono::milliseconds(500));
+  talk(broker, sub, pub);
+  CHECK(count("stored") == 15);
+  // Who comes again begins anew, and nothing is lost or sent twice.
+  sub.device.disconnect();
+  talk(broker, pub);
+  sub.device.connect(broker, false, hour);
+  talk(broker, sub, pub);
+  CHECK(count("stored") == 25);
+  for (int i = 0; i < 30; ++i) {
+    pub.device.publish("t", "live", 1, false, {});
+    broker.network.advance(std::chrono::milliseconds(100));
+    talk(broker, sub, pub);
+  }
+  CHECK(count("stored") == 45);
+  CHECK(count("live") == 50);
+  CHECK(broker.total(Count::queued) == 0);
+}
+
 }  // namespace
 }  // namespace gnomon::broker

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "broker/authenticator.h"
+#include "broker/reserved_topics.h"
 #include "message/message.h"
 #include "mqtt/types.h"
 #include "partition/slots.h"
@@ -138,6 +139,7 @@ struct Claim {
 struct KeptGrant {
   std::uint32_t session = 0;
   std::vector<std::pair<std::string, topic::Options>> subscriptions;
+  std::vector<std::string> shares;  // whole filters
 };
 struct Grant {
   ConnectionRef connection;
@@ -168,6 +170,12 @@ struct Release {
 // CONNACK is written: deliver.
 struct Opened {
   SessionRef session;
+  std::shared_ptr<const Permissions> permissions;  // null: everything
+};
+// What its client may receive is different now: its share groups are told.
+struct SessionPermissions {
+  SessionRef session;
+  std::shared_ptr<const Permissions> permissions;
 };
 // SUBSCRIBE or UNSUBSCRIBE, and its answer.
 struct Change {
@@ -182,6 +190,7 @@ struct Change {
   ConnectionRef connection;
   std::uint16_t packet_id = 0;
   bool subscribe = true;
+  bool asked = true;  // by the client, who gets an answer
   bool answered = false;
   std::uint64_t interest = 0;  // answer: the number of the home's last change for it
   std::vector<Entry> entries;
@@ -194,12 +203,14 @@ struct Acks {
     std::uint16_t packet_id;
     mqtt::PacketType type;  // puback, pubrec, pubcomp
     bool failed;            // its reason is 0x80 or above
+    bool declined = false;  // it was not sent: its client may not receive it
   };
   std::vector<Item> items;
   // For the home of a share group: a member has acknowledged what it was given.
   struct Shared {
     ShareRef share;
     ConnectionRef connection;  // of the member
+    bool declined = false;     // it was not sent: somebody else may have it
   };
   std::vector<Shared> shared;
 };
@@ -237,9 +248,10 @@ struct ShareJoin {
   ConnectionRef connection;
   Generation generation = 0;
   std::uint16_t receive_maximum = 65535;
-  ShardId from = 0;          // gets ShareJoined
-  std::uint64_t answer = 0;  // which names this; 0: it is not wanted
-  std::uint16_t entry = 0;   // of the SUBSCRIBE
+  std::shared_ptr<const Permissions> permissions;  // of who is online; null: everything
+  ShardId from = 0;                                // gets ShareJoined
+  std::uint64_t answer = 0;                        // which names this; 0: it is not wanted
+  std::uint16_t entry = 0;                         // of the SUBSCRIBE
 };
 // The group gets what is published from now on, and so does the member unless it was refused: the
 // group has as many as it may.
@@ -247,6 +259,12 @@ struct ShareJoined {
   std::uint64_t answer = 0;
   std::uint16_t entry = 0;
   std::string refused;  // then its filter; else empty
+};
+// What a member may receive is different now.
+struct SharePermissions {
+  std::string filter;
+  ShareMember member;
+  std::shared_ptr<const Permissions> permissions;
 };
 struct ShareLeave {
   std::string filter;
@@ -326,6 +344,12 @@ struct RetainedPage {
   std::string after;
 };
 
+// ---- answers of services (reserved_topics.h), from any thread
+struct Answered {
+  ConnectionRef connection;
+  ReservedAnswer answer;
+};
+
 // ---- credits: never ordered behind data, so that no cycle of shards can wait for itself
 struct Credit {
   std::unique_ptr<Block> block;
@@ -335,11 +359,11 @@ struct Credit {
 // other is before this.
 struct LastCall {};
 
-using Mail =
-    std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Authenticated, Renewed, Claim,
-                 Grant, Deny, Evict, Release, Opened, Change, Acks, Receive, ReleaseId, Replayed,
-                 ShareJoin, ShareJoined, ShareLeave, Hand, HandTaken, ShareReturn, Page,
-                 RetainedRequest, RetainedPage, Credit, LastCall>;
+using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Authenticated,
+                          Renewed, Claim, Grant, Deny, Evict, Release, Opened, Change, Acks,
+                          Receive, ReleaseId, Replayed, SessionPermissions, ShareJoin, ShareJoined,
+                          SharePermissions, ShareLeave, Hand, HandTaken, ShareReturn, Page,
+                          RetainedRequest, RetainedPage, Answered, Credit, LastCall>;
 
 struct Envelope {
   ShardId from = 0;

@@ -1,6 +1,7 @@
 #include "broker/outgoing.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/limits.h"
@@ -28,12 +29,15 @@ bool Outgoing::caught_up() const { return loaded_ == next_ && ready_bytes_.has_r
 bool Outgoing::wants_page() const { return loaded_ < next_ && ready_bytes_.is_half_empty(); }
 
 void Outgoing::push(Ready ready) {
-  loaded_ = ready.sequence + 1;
+  if (ready.sequence < loaded_ || ahead_.contains(ready.sequence)) return;
+  loaded_ = ahead_.pass(ready.sequence + 1);
   ready_bytes_.add(ready.message.size() + sizeof ready);
   ready_.push_back(std::move(ready));
 }
 
-void Outgoing::loaded_to(std::uint64_t sequence) { loaded_ = std::max(loaded_, sequence); }
+void Outgoing::loaded_to(std::uint64_t sequence) {
+  loaded_ = ahead_.pass(std::max(loaded_, sequence));
+}
 
 // ---- sending
 
@@ -41,7 +45,11 @@ bool Outgoing::has_room(std::uint16_t receive_maximum, std::uint64_t sequence,
                         std::uint32_t size) const {
   if (in_flight_ >= receive_maximum) return false;
   // One acknowledgement that never comes must not make packet ids collide.
-  if (!flight_.empty() && sequence - flight_.front().sequence >= ids) return false;
+  if (!flight_.empty() &&
+      std::max(sequence, flight_.back().sequence) - std::min(sequence, flight_.front().sequence) >=
+          ids) {
+    return false;
+  }
   return in_flight_ == 0 || flight_bytes_ + size <= limits::flight_bytes_max;
 }
 
@@ -67,8 +75,19 @@ void Outgoing::sent_now(std::uint64_t sequence, std::uint32_t size, std::uint64_
   in_flight({sequence, body, size, State::sent_qos1});
 }
 
+void Outgoing::sent_ahead(std::uint64_t sequence, std::uint32_t size, std::uint64_t body) {
+  if (sequence == loaded_) {
+    ++loaded_;
+  } else {
+    ahead_.add(sequence);
+  }
+  in_flight({sequence, body, size, State::sent_qos1});
+}
+
 void Outgoing::in_flight(const InFlight& entry) {
-  flight_.push_back(entry);
+  auto at = flight_.end();
+  while (at != flight_.begin() && std::prev(at)->sequence > entry.sequence) --at;
+  flight_.insert(at, entry);
   flight_bytes_ += entry.size;
   ++in_flight_;
   sent_to_ = std::max(sent_to_, entry.sequence + 1);
@@ -149,11 +168,9 @@ Outgoing::Outcome Outgoing::pubcomp(std::uint16_t id, Gone& gone) {
 }
 
 void Outgoing::disconnected() {
-  if (!flight_.empty()) {
-    loaded_ = flight_.front().sequence;
-  } else if (!ready_.empty()) {
-    loaded_ = ready_.front().sequence;
-  }
+  if (!flight_.empty()) loaded_ = std::min(loaded_, flight_.front().sequence);
+  if (!ready_.empty()) loaded_ = std::min(loaded_, ready_.front().sequence);
+  ahead_.clear();
   flight_ = std::deque<InFlight>();
   ready_ = std::deque<Ready>();
   flight_bytes_ = 0;

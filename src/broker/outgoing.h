@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "broker/ready_budget.h"
+#include "broker/sent_ahead.h"
 #include "store/store.h"
 
 namespace gnomon::broker {
@@ -17,8 +18,10 @@ namespace gnomon::broker {
 // the oldest: in flight (sent, not acknowledged), ready (in memory, to be sent next), and a rest
 // that is in the store only and comes by pages.
 //   in flight ≤ window | ready | loaded() … next(): only in the store
-// While nobody is connected nothing is held: loaded() is the remembered head of the queue.
-// Owner: the keeper of the session's slot. Does no I/O: it is told what was stored and read.
+// A new message may be sent ahead of what waits, where what was stored is sent slowly; it is then
+// in flight, and passed over when its turn comes. While nobody is connected nothing is held:
+// loaded() is the remembered head of the queue. Owner: the keeper of the session's slot. Does no
+// I/O: it is told what was stored and read.
 class Outgoing {
  public:
   struct Ready {
@@ -65,7 +68,7 @@ class Outgoing {
   [[nodiscard]] bool caught_up() const;
   // True if a page from loaded() to next() should be read.
   [[nodiscard]] bool wants_page() const;
-  // Sequences grow; `ready.sequence` ≥ loaded().
+  // Sequences grow. What was sent ahead is left out.
   void push(Ready ready);
   // Everything below `sequence` was read.
   void loaded_to(std::uint64_t sequence);
@@ -82,6 +85,15 @@ class Outgoing {
   // sent_now() says that it was. Spares the copy that push() keeps.
   [[nodiscard]] bool may_send_now(std::uint16_t receive_maximum, std::uint32_t size) const;
   void sent_now(std::uint64_t sequence, std::uint32_t size, std::uint64_t body);
+  // The same past whatever waits: for the message that was stored last.
+  [[nodiscard]] bool may_send_ahead(std::uint16_t receive_maximum, std::uint32_t size) const {
+    return has_room(receive_maximum, next_ - 1, size);
+  }
+  void sent_ahead(std::uint64_t sequence, std::uint32_t size, std::uint64_t body);
+  // The oldest that was not sent on this connection; next() if there is none.
+  [[nodiscard]] std::uint64_t unsent() const {
+    return ready_.empty() ? loaded_ : ready_.front().sequence;
+  }
   // The batch in which `unwritten` entries lie has got its sequence. True if there are any.
   bool written(store::Sequence sequence);
 
@@ -119,6 +131,7 @@ class Outgoing {
   std::deque<InFlight> flight_;  // by sequence; `done` ones only behind one that is not
   std::deque<Ready> ready_;      // by sequence
   std::uint64_t loaded_ = 1, next_ = 1, sent_to_ = 1;
+  SentAhead ahead_;                      // all above loaded_
   std::uint64_t count_ = 0, bytes_ = 0;  // in the store
   std::size_t flight_bytes_ = 0;
   ReadyBytes ready_bytes_;

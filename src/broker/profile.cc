@@ -10,6 +10,7 @@ Profile aws_profile() {
   aws.hash_matches_parent = false;
   aws.retained_for_wildcards = false;
   aws.says_dup = false;
+  aws.disconnects_for_reserved = true;
   aws.reserved_client_ids = true;
   aws.assigned_id_prefix = "$GEN/";
   aws.client_id_bytes_max = 128;
@@ -26,8 +27,14 @@ Profile aws_profile() {
   aws.message_expiry_max_seconds = 604'800;
   aws.inflight_max = 100;
   aws.session_expiry_max_seconds = 3600;
+  aws.connections_max = 500'000;
+  aws.retained_messages_max = 500'000;
+  aws.resend_every = std::chrono::seconds(30);
+  aws.resend_for = std::chrono::hours(1);
   aws.rates = {.publishes_in = 100,
                .publishes_out = 100,
+               .stored_out = 10,
+               .shared_out = 20,
                .bytes_in = 512 * KiB,
                .connects_per_client = 1,
                .retained_per_topic = 1,

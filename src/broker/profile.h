@@ -14,6 +14,8 @@ namespace gnomon::broker {
 struct Rates {
   int publishes_in = 0;      // PUBLISHes of one connection; more are refused or discarded
   int publishes_out = 0;     // to one connection with a clean session; more are dropped
+  int stored_out = 0;        // to one session, of what was stored before its client came back
+  int shared_out = 0;        // to one member of what its group stored while nobody was here
   std::size_t bytes_in = 0;  // of one connection; what is more is read later
   int connects_per_client = 0;
   int retained_per_topic = 0;  // PUBLISHes with RETAIN
@@ -35,10 +37,11 @@ struct Profile {
   bool retain_available = true;
   bool shared_subscription_available = true;
   bool subscription_identifiers_available = true;
-  bool hash_matches_parent = true;     // `a/#` matches `a`
-  bool retained_for_wildcards = true;  // a filter with wildcards gets what is retained
-  bool says_dup = true;                // DUP is set on what is sent again
-  bool reserved_client_ids = false;    // those that begin with `$` are
+  bool hash_matches_parent = true;        // `a/#` matches `a`
+  bool retained_for_wildcards = true;     // a filter with wildcards gets what is retained
+  bool says_dup = true;                   // DUP is set on what is sent again
+  bool disconnects_for_reserved = false;  // a PUBLISH to a `$` topic that clients may not use
+  bool reserved_client_ids = false;       // those that begin with `$` are
   std::string_view assigned_id_prefix = "gnomon-";
   std::size_t client_id_bytes_max = limits::client_id_bytes_max;
   std::size_t topic_bytes_max = limits::topic_bytes_max;  // a filter's without `$share/NAME/`
@@ -56,9 +59,13 @@ struct Profile {
   std::uint32_t session_expiry_max_seconds = limits::session_expiry_max_seconds;
   std::uint64_t queue_messages_max = limits::session_messages_max;  // of one session
   std::uint64_t queue_bytes_max = limits::session_bytes_max;
+  int connections_max = 0;                  // of the server; 0: as many as it has descriptors
+  std::uint64_t retained_messages_max = 0;  // of the server; 0: as the disk allows
   std::uint64_t held_bytes_max = limits::held_bytes_max;  // of all shards (pressure.h)
   std::chrono::milliseconds connect_timeout = limits::connect_timeout;
   std::chrono::milliseconds will_grace = limits::will_grace;
+  std::chrono::seconds resend_every{0};  // QoS 1, unacknowledged while the client is here; 0: never
+  std::chrono::seconds resend_for{0};    // then it counts as delivered
   Rates rates;
   mqtt::Settings mqtt{.packet_bytes_max = limits::packet_bytes_max,
                       .connect_bytes_max = limits::connect_bytes_max,

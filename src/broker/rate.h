@@ -20,6 +20,10 @@ class Rate {
     paid_ = paid;
     return true;
   }
+  // How long until it would.
+  [[nodiscard]] Duration wait(Instant now, std::int64_t per_second, std::int64_t count = 1) const {
+    return std::max(Duration::zero(), after(now, per_second, count) - now - burst);
+  }
   // Takes it in any case; returns how long to wait until the rate holds again.
   Duration owe(Instant now, std::int64_t per_second, std::int64_t count) {
     paid_ = after(now, per_second, count);

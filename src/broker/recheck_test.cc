@@ -88,6 +88,88 @@ TEST_CASE("who is nobody any more is told so, its will is published, and others 
   }
 }
 
+TEST_CASE("a will is judged by what its client may do when it ends") {
+  for (const bool may : {false, true}) {
+    CAPTURE(may);
+    World world(2);
+    Client watcher(world.broker, "watcher"), lamp(world.broker, "lamp");
+    lamp.connect.will = mqtt::Will{};
+    lamp.connect.will->topic = "will";
+    for (Client* client : {&watcher, &lamp}) client->start();
+    settle(world.broker, watcher, lamp);
+    watcher.subscribe("will");
+    settle(world.broker, watcher, lamp);
+    const auto permissions = std::make_shared<Below>(may ? "w" : "x");
+    SUBCASE("by itself") {
+      world.now["lamp"] = permissions;
+      world.recheck({{"lamp"}});
+      settle(world.broker, watcher, lamp);
+      CHECK(watcher.got.empty());
+      lamp.drop();
+      world.broker.run();
+    }
+    SUBCASE("since it may not be connected any more") {
+      world.broker.authenticator.decide_again = [&](const Credentials&, std::string_view,
+                                                    const Authenticator::Later&) -> Verdict {
+        return Refusal{Reason::not_authorized, "revoked", true, permissions};
+      };
+      world.recheck({{"lamp"}});
+      settle(world.broker, watcher, lamp);
+      CHECK(lamp.closed());
+    }
+    settle(world.broker, watcher);
+    CHECK(watcher.got.size() == (may ? 1 : 0));
+    CHECK(world.broker.total(Count::publish_refused_policy) == (may ? 0 : 1));
+  }
+}
+
+TEST_CASE("an identity that ends is asked about again then, and what it rests on is told") {
+  World world(2);
+  auto& authenticator = world.broker.authenticator;
+  const auto in = [&](std::chrono::seconds left) { return authenticator.now() + left; };
+  std::vector<std::string> asked;
+  authenticator.decide = [&](const Credentials& given, const Authenticator::Later&) -> Verdict {
+    if (given.client_id == "lasting") return Identity{"lasting", nullptr};
+    return Identity{std::string(given.client_id), nullptr,
+                    in(std::chrono::seconds(given.client_id == "soon" ? 5 : 600)), 7};
+  };
+  bool goes_on = true;
+  authenticator.decide_again = [&](const Credentials& given, std::string_view,
+                                   const Authenticator::Later&) -> Verdict {
+    asked.emplace_back(given.client_id);
+    CHECK(given.basis == 7);
+    if (!goes_on) return Refusal{Reason::not_authorized, "it has ended"};
+    return Identity{std::string(given.client_id), nullptr, in(std::chrono::seconds(20)), 7};
+  };
+  Client lasting(world.broker, "lasting"), late(world.broker, "late"), soon(world.broker, "soon");
+  for (Client* client : {&lasting, &late, &soon}) client->start();
+  settle(world.broker, lasting, late, soon);
+  const auto pass = [&](std::chrono::milliseconds by) {
+    authenticator.clock.advance(by);
+    world.broker.network.advance(by);
+    settle(world.broker, lasting, late, soon);
+  };
+  pass(std::chrono::seconds(5));
+  CHECK(asked.empty());
+  pass(std::chrono::milliseconds(1001));
+  CHECK(asked == std::vector<std::string>{"soon"});
+  goes_on = false;
+  pass(std::chrono::seconds(19));
+  CHECK(!soon.closed());
+  pass(std::chrono::milliseconds(2001));
+  CHECK(soon.closed());
+  CHECK(soon.disconnected == Reason::not_authorized);
+  // Somebody has set the clock.
+  authenticator.clock.advance(std::chrono::hours(1));
+  CHECK(!late.closed());
+  for (int i = 0; i < 61; ++i) {
+    world.broker.network.advance(std::chrono::seconds(1));
+    settle(world.broker, lasting, late, soon);
+  }
+  CHECK(late.closed());
+  CHECK(!lasting.closed());
+}
+
 TEST_CASE("other permissions hold for the next message, each way, and for what is queued") {
   for (const bool kept : {false, true}) {
     CAPTURE(kept);
@@ -128,6 +210,52 @@ TEST_CASE("other permissions hold for the next message, each way, and for what i
     CHECK(lamp.subacks.back() == Reason::not_authorized);
     CHECK(lamp.got.size() == 4);  // and b/4, b/1, b/5
     for (std::size_t i = 1; i < lamp.got.size(); ++i) CHECK(lamp.got[i].topic.starts_with("b/"));
+  }
+}
+
+// Allows all, and counts how often it is asked whether something may be received.
+class Counting final : public Permissions {
+ public:
+  mutable int asked = 0;
+  [[nodiscard]] bool may_publish(std::string_view, bool) const override { return true; }
+  [[nodiscard]] bool may_subscribe(std::string_view) const override { return true; }
+  [[nodiscard]] bool may_receive(std::string_view) const override {
+    ++asked;
+    return true;
+  }
+};
+
+TEST_CASE("of a topic it is asked once, on every path, and again when the permissions are others") {
+  for (const bool kept : {false, true}) {
+    for (const std::uint8_t qos : {std::uint8_t{0}, std::uint8_t{1}}) {
+      CAPTURE(kept);
+      CAPTURE(int{qos});
+      World world(2);
+      Client source(world.broker, "source"), lamp(world.broker, "lamp");
+      lamp.connect.session_expiry_seconds = kept ? 60 : 0;
+      const auto first = std::make_shared<Counting>(), second = std::make_shared<Counting>();
+      world.now["lamp"] = first;
+      source.start();
+      lamp.start();
+      settle(world.broker, source, lamp);
+      lamp.subscribe("#", 1);
+      settle(world.broker, source, lamp);
+      const auto publish = [&] {
+        for (int i = 0; i < 3; ++i) source.publish("a/long/topic/that/is/one", "x", qos);
+        settle(world.broker, source, lamp);
+        world.broker.run();
+        settle(world.broker, source, lamp);
+      };
+      publish();
+      CHECK(first->asked == 1);
+      world.now["lamp"] = second;
+      world.recheck({{"lamp"}, false});
+      settle(world.broker, source, lamp);
+      publish();
+      CHECK(first->asked == 1);
+      CHECK(second->asked == 1);
+      CHECK(lamp.got.size() == 6);
+    }
   }
 }
 

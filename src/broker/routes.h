@@ -31,12 +31,19 @@ struct Terms {
   }
 };
 
+// What a connection's permissions said of receiving a topic when they were last asked.
+struct Ruling {
+  std::uint32_t under = 0;  // Connection::permissions_number_ of that time; 0: never asked
+  bool allowed = false;
+};
+
 // One receiver of a topic on this shard: a connection here.
 struct Target {
   Connection* connection;
   std::uint32_t first_identifier;  // in Route::identifiers: those of `own` stand first
   Terms all;                       // for what others publish
   Terms own;                       // for what it publishes itself: without no-local subscriptions
+  mutable Ruling ruling{};         // remembered on the way
 };
 // The same for a persistent session of this thread's keeper, connected or not.
 struct KeptTarget {

@@ -24,6 +24,7 @@ Shard::Shard(const Setup& setup)
       // Ids name their shard, and no id is 0.
       next_message_id_((std::uint64_t{setup.id} << source_shift) + 1),
       authenticator_(setup.authenticator),
+      reserved_(setup.reserved),
       watermarks_(setup.profile.held_bytes_max, setup.shards),
       syncer_(setup.syncer),
       pool_(setup.pool),
@@ -109,6 +110,7 @@ bool Shard::on_turn() {
     keeper_.commit();
   } while (!self_mail_.empty() || !keeper_.idle());
   arm_expiry();
+  arm_pace();
   look_at_pressure();
   let_go_on();
   for (std::size_t shard = 0; shard < acks_.size(); ++shard) {
@@ -320,6 +322,9 @@ void Shard::handle(Envelope& envelope) {
           },
           [&](RetainedPage& page) {
             with(page.connection, [&](Connection& c) { c.replayed(page); });
+          },
+          [&](Answered& answered) {
+            with(answered.connection, [&](Connection& c) { c.answered(answered.answer); });
           },
           [&](ShareJoined& joined) { handle_joined(joined); },
           [&](LastCall&) { handle_last_call(); },

@@ -1,6 +1,7 @@
 // Shard: one core's share of the broker.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -25,6 +26,7 @@
 #include "broker/mail.h"
 #include "broker/pressure.h"
 #include "broker/profile.h"
+#include "broker/reserved_topics.h"
 #include "broker/retained.h"
 #include "broker/routes.h"
 #include "broker/shard_rates.h"
@@ -59,6 +61,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
     Random& random;
     Authenticator& authenticator;
     std::function<void(const Error&)> on_broken;
+    ReservedTopics* reserved = nullptr;  // null: no service is there
   };
   explicit Shard(const Setup& setup);
   ~Shard();
@@ -97,6 +100,9 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   // go on with what they may do now, or are told 0x87 and end. One whose CONNECT is being decided
   // is asked about once it is.
   void recheck(const Principals& changed);
+  // The same for those whose Identity::until has passed, at most a second after it; a minute if the
+  // authenticator's clock was set.
+  void ask_again(WallTime until);
   // Takes no more from clients; once every shard has come so far, so that what was acknowledged is
   // where it goes to, tells each that the server stops. drained() is true when their output is
   // taken. To be called on all shards.
@@ -140,6 +146,11 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   Connection* find(const ConnectionRef& ref);
   // Frees the connection at the end of the turn.
   void retire(const ConnectionRef& ref);
+  // Shards share the server's number of clients evenly, as the acceptor shares the connections.
+  [[nodiscard]] bool may_admit() const {
+    const int most = profile_.connections_max;
+    return most == 0 || admitted_ < std::max(1, most / static_cast<int>(outboxes_.size()));
+  }
   // Ends the connection later in this turn, outside of any delivery.
   void doom(const ConnectionRef& ref) { doomed_.push_back(ref); }
 
@@ -187,8 +198,10 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void flush_acks(ShardId to);
   void report_lanes();
   void arm_expiry();
+  void arm_pace();
 
   void renew_connections();
+  void look_at_ends();
   [[nodiscard]] bool may_renew() const {
     return !renewing_.empty() && renewals_open_ < limits::rechecks_open_max;
   }
@@ -277,6 +290,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   ShardRates rates_;
   int unauthenticated_ = 0;
   int established_ = 0;
+  int admitted_ = 0;  // established, or their CONNECT is being decided
   bool stopping_ = false;
   std::size_t last_calls_ = 0;  // shards that have stopped taking, this one among them
 
@@ -361,6 +375,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   bool mail_out_ = false;    // an outbox has something
 
   Authenticator& authenticator_;
+  ReservedTopics* const reserved_;
   // How much is held here, and everywhere.
   std::atomic<std::uint64_t> held_{0};  // of all shards' use; written by this one
   std::vector<const std::atomic<std::uint64_t>*> held_by_;
@@ -402,6 +417,29 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
     Shard& shard_;
   };
   Expiry expiry_{*this};
+  // Wakes it when a rate lets something out.
+  class Pace final : public runtime::Timer {
+   public:
+    explicit Pace(Shard& shard) : shard_(shard) {}
+    Instant armed_for;
+
+   private:
+    void on_timer() override { shard_.keeper_.wake(); }
+    Shard& shard_;
+  };
+  Pace pace_{*this};
+
+  // Wakes when the verdict on some connection does not hold any longer.
+  class Ends final : public runtime::Timer {
+   public:
+    explicit Ends(Shard& shard) : shard_(shard) {}
+    WallTime next = WallTime::never();
+
+   private:
+    void on_timer() override { shard_.look_at_ends(); }
+    Shard& shard_;
+  };
+  Ends ends_{*this};
 
   // Scratch, reused by every connection.
   mqtt::Incoming incoming_;

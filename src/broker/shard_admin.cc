@@ -183,7 +183,9 @@ void Shard::recheck(const Principals& changed) {
     Connection* connection = place.connection.get();
     if (connection == nullptr) continue;
     // Nobody knows whose a CONNECT is that is being decided.
-    if (!connection->principal().empty() && !changed.has(connection->principal())) continue;
+    if (!connection->principal().empty() &&
+        !changed.has(connection->principal(), connection->has_proof()))
+      continue;
     if (connection->note_renewal()) renewing_.push_back(connection->ref());
   }
 }
@@ -194,6 +196,34 @@ void Shard::renew_connections() {
     renewing_.pop_front();
     if (Connection* connection = find(ref)) connection->renew();
   }
+}
+
+// Of all connections only the next end is remembered: they are looked through once it has passed,
+// at most once a second.
+void Shard::ask_again(WallTime until) {
+  if (until >= ends_.next) return;
+  ends_.next = until;
+  // The clock may be set: never sleep long on what it says now.
+  constexpr std::int64_t shortest = 1'000, longest = 60'000;
+  const std::int64_t left = until.ms + 1 - authenticator_.now().ms;
+  loop_.timers().arm(ends_,
+                     loop_.now() + std::chrono::milliseconds(std::clamp(left, shortest, longest)));
+}
+
+void Shard::look_at_ends() {
+  const WallTime now = authenticator_.now(), due = std::exchange(ends_.next, WallTime::never());
+  if (now <= due) return ask_again(due);
+  WallTime next = WallTime::never();
+  for (const Place& place : places_) {
+    Connection* connection = place.connection.get();
+    if (connection == nullptr) continue;
+    if (connection->until() >= now) {
+      next = std::min(next, connection->until());
+    } else if (connection->note_renewal()) {
+      renewing_.push_back(connection->ref());
+    }
+  }
+  ask_again(next);
 }
 
 void Connection::kick() {

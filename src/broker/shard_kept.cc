@@ -197,6 +197,14 @@ void Shard::arm_expiry() {
   loop_.timers().arm(expiry_, loop_.now() + std::min(left, longest));
 }
 
+void Shard::arm_pace() {
+  const std::optional<Instant> next = keeper_.next_wake();
+  if (!next) return pace_.disarm();
+  if (pace_.armed() && pace_.armed_for == *next) return;
+  pace_.armed_for = *next;
+  loop_.timers().arm(pace_, *next);
+}
+
 void Shard::Expiry::on_timer() { shard_.keeper_.expire(); }
 
 }  // namespace gnomon::broker

@@ -133,7 +133,8 @@ void Shard::deliver_here(const message::Message& message, const Route& route,
       if (terms.subscriptions == 0) continue;
       target.connection->deliver(
           encoder_, terms,
-          std::span(route.identifiers).subspan(target.first_identifier, terms.identifiers));
+          std::span(route.identifiers).subspan(target.first_identifier, terms.identifiers),
+          target.ruling);
     }
   };
   deliver_to(route.targets);

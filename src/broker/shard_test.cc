@@ -393,5 +393,19 @@ TEST_CASE("shut-down: what was acknowledged is delivered first, between shards t
   CHECK(acknowledged > 0);
 }
 
+TEST_CASE("SUBACKs come in order, a refusal behind what waits for retained messages too") {
+  Broker broker(3);
+  Client sub(broker, "sub");
+  sub.start();
+  settle(broker, sub);
+  for (const char* filter : {"a", "b/#", "#/no", "c", "#/no", "#/no"}) sub.subscribe(filter, 1);
+  settle(broker, sub);
+  const Reason yes = Reason::granted_qos1, no = Reason::topic_filter_invalid;
+  CHECK(sub.subacks == std::vector<Reason>{yes, yes, no, yes, no, no});
+  sub.subscribe("#/no");
+  settle(broker, sub);
+  CHECK(sub.subacks.back() == no);
+}
+
 }  // namespace
 }  // namespace gnomon::broker

@@ -18,6 +18,20 @@ bool keeps_for(const Share::Member& member) {
 
 // ---- members
 
+void Share::Member::permit(std::shared_ptr<const Permissions> permissions) {
+  permissions_ = std::move(permissions);
+  answer_.reset();
+}
+
+bool Share::Member::may_receive(std::string_view topic) {
+  if (!permissions_) return true;
+  if (!answer_ || asked_ != topic || permissions_->changes_with_time()) {
+    asked_.assign(topic);
+    answer_ = permissions_->may_receive(topic);
+  }
+  return *answer_;
+}
+
 Share::Member* Share::find(const ShareMember& id) {
   const auto at = std::find_if(members_.begin(), members_.end(),
                                [&](const auto& member) { return member->id == id; });
@@ -41,6 +55,7 @@ std::size_t Share::attend(Member& member, const ConnectionRef& connection, Gener
                           int window) {
   if (member.online && member.connection == connection) return 0;
   const std::size_t returned = go_back(member);
+  if (online_ == 0) drain_to_ = next_;
   if (!member.online) ++online_;
   member.online = true;
   member.connection = connection;
@@ -151,20 +166,44 @@ bool Share::has_room(const Member& member) {
          (member.flying == 0 || member.bytes < limits::share_flight_bytes);
 }
 
-Share::Member* Share::taker() {
+Share::Member* Share::taker(std::string_view topic, Instant now) {
+  const bool slowly = drains();
   for (std::size_t tried = 0; tried < members_.size(); ++tried) {
     turn_ = (turn_ + 1) % members_.size();
-    if (has_room(*members_[turn_])) return members_[turn_].get();
+    Member& member = *members_[turn_];
+    if (!has_room(member) || !member.may_receive(topic)) continue;
+    if (!slowly || member.drained.take(now, drained_per_second_)) return &member;
   }
   return nullptr;
 }
 
-Share::Member* Share::anybody() {
-  if (online_ == 0) return nullptr;
-  if (Member* free = taker()) return free;
-  do turn_ = (turn_ + 1) % members_.size();
-  while (!members_[turn_]->online);
-  return members_[turn_].get();
+bool Share::is_barred(std::string_view topic) {
+  return online_ > 0 && std::ranges::none_of(members_, [&](const auto& member) {
+           return member->online && member->may_receive(topic);
+         });
+}
+
+std::optional<Instant> Share::next_taker(std::string_view topic, Instant now) {
+  std::optional<Instant> next;
+  if (!drains()) return next;
+  for (const auto& member : members_) {
+    if (!has_room(*member) || !member->may_receive(topic)) continue;
+    const Instant at = now + member->drained.wait(now, drained_per_second_);
+    if (!next || at < *next) next = at;
+  }
+  return next;
+}
+
+Share::Member* Share::anybody(std::string_view topic) {
+  Member* without_room = nullptr;
+  for (std::size_t tried = 0; online_ > 0 && tried < members_.size(); ++tried) {
+    turn_ = (turn_ + 1) % members_.size();
+    Member& member = *members_[turn_];
+    if (!member.online || !member.may_receive(topic)) continue;
+    if (has_room(member)) return &member;
+    if (without_room == nullptr) without_room = &member;
+  }
+  return without_room;
 }
 
 Share::Waiting Share::drop() {
@@ -209,6 +248,20 @@ std::optional<Share::Waiting> Share::finish(std::uint64_t sequence,
   flight.member->bytes -= flight.bytes;
   if (!flight.message.message.empty()) erased(flight.message);
   return std::move(flight.message);
+}
+
+bool Share::decline(std::uint64_t sequence, const ConnectionRef& connection) {
+  const auto at = flight_.find(sequence);
+  if (at == flight_.end() || !(at->second.member->connection == connection)) return false;
+  if (at->second.message.message.empty()) return false;
+  Flight flight = std::move(at->second);
+  flight_.erase(at);
+  --flight.member->flying;
+  flight.member->bytes -= flight.bytes;
+  ready_bytes_.add(flight.bytes);
+  const auto place = std::ranges::upper_bound(ready_, sequence, {}, &Waiting::sequence);
+  ready_.insert(place, std::move(flight.message));
+  return true;
 }
 
 }  // namespace gnomon::broker

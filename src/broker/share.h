@@ -6,11 +6,16 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/clock.h"
+#include "broker/authenticator.h"
 #include "broker/mail.h"
+#include "broker/rate.h"
 #include "broker/ready_budget.h"
 #include "store/store.h"
 #include "topic/index.h"
@@ -36,6 +41,16 @@ class Share {
     int window = 0;         // messages that it may have in flight
     int flying = 0;         // that it has
     std::size_t bytes = 0;  // the same, in bytes
+    Rate drained;           // what it took of what was queued while nobody was online
+
+    // From now on; null: everything.
+    void permit(std::shared_ptr<const Permissions> permissions);
+    [[nodiscard]] bool may_receive(std::string_view topic);
+
+   private:
+    std::shared_ptr<const Permissions> permissions_;
+    std::string asked_;  // the topic that was asked about last
+    std::optional<bool> answer_;
   };
   // A message of the queue.
   struct Waiting {
@@ -47,7 +62,10 @@ class Share {
     Buffer message;          // encoded
   };
 
-  explicit Share(ReadyBudget& budget) : ready_bytes_(budget) {}
+  // `drained_per_second`: for each member, of what was queued while nobody was online; 0: as fast
+  // as it takes it.
+  explicit Share(ReadyBudget& budget, int drained_per_second = 0)
+      : drained_per_second_(drained_per_second), ready_bytes_(budget) {}
 
   // ---- members
   // Adds one, or gives the one that is there new options. Valid until it leaves.
@@ -90,10 +108,15 @@ class Share {
   // The oldest message in memory, or null. drop() takes it out of the queue for good.
   [[nodiscard]] Waiting* front() { return ready_.empty() ? nullptr : &ready_.front(); }
   Waiting drop();
-  // Who is to get the front: the next one in turn that has room; null: nobody has.
-  [[nodiscard]] Member* taker();
-  // Who is to get a message with QoS 0: anybody who is here.
-  [[nodiscard]] Member* anybody();
+  // Who is to get the front, which is of this topic: the next one in turn that may receive it and
+  // has room; null: nobody has, or none may yet.
+  [[nodiscard]] Member* taker(std::string_view topic, Instant now = {});
+  // Some are here, and none of them may receive it.
+  [[nodiscard]] bool is_barred(std::string_view topic);
+  // When one with room may; nothing: it is not the rate that keeps the front here.
+  [[nodiscard]] std::optional<Instant> next_taker(std::string_view topic, Instant now);
+  // Who is to get a message with QoS 0: anybody who is here and may receive it; null: nobody.
+  [[nodiscard]] Member* anybody(std::string_view topic);
   // The front is sent to `member` with QoS 1: it stays the group's, and valid, until it is finished
   // or goes back.
   const Waiting& lend(Member& member);
@@ -102,6 +125,8 @@ class Share {
   Waiting give(Member& member);
   // `connection` has acknowledged what it was sent: the message, if it was in flight to it.
   std::optional<Waiting> finish(std::uint64_t sequence, const ConnectionRef& connection);
+  // `connection` did not send what it was lent: it goes back to its place. False: it has none.
+  bool decline(std::uint64_t sequence, const ConnectionRef& connection);
 
  private:
   struct Flight {
@@ -110,11 +135,16 @@ class Share {
     std::size_t bytes = 0;  // of the message
   };
   [[nodiscard]] static bool has_room(const Member& member);
+  [[nodiscard]] bool drains() const {
+    return drained_per_second_ > 0 && !ready_.empty() && ready_.front().sequence < drain_to_;
+  }
   Waiting take_front(Member& member);
   std::size_t go_back(Member& member);
   void forget_stored();
   void erased(const Waiting& message);
 
+  int drained_per_second_;
+  std::uint64_t drain_to_ = 0;  // what is below was queued before anybody was online
   std::vector<std::unique_ptr<Member>> members_;
   std::size_t turn_ = 0;  // the member to be asked next
   int online_ = 0, keeping_ = 0;

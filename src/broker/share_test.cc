@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -48,7 +51,7 @@ TEST_CASE("messages go to the members in turn, past those without room") {
   std::map<std::uint32_t, int> got;
   for (int i = 0; i < 9; ++i) {
     add(share);
-    Share::Member* member = share.taker();
+    Share::Member* member = share.taker("t");
     REQUIRE(member != nullptr);
     share.lend(*member);
     ++got[member->connection.index];
@@ -65,14 +68,14 @@ TEST_CASE("a full group waits until somebody has acknowledged") {
   online(share, clean(1), 1, 1);
   add(share);
   add(share);
-  share.lend(*share.taker());
-  CHECK(share.taker() == nullptr);
-  CHECK(share.anybody() != nullptr);            // QoS 0 asks for no room
+  share.lend(*share.taker("t"));
+  CHECK(share.taker("t") == nullptr);
+  CHECK(share.anybody("t") != nullptr);         // QoS 0 asks for no room
   CHECK_FALSE(share.finish(1, connection(2)));  // another one's acknowledgement
   CHECK_FALSE(share.finish(2, connection(1)));  // not given yet
   REQUIRE(share.finish(1, connection(1)));
   CHECK_FALSE(share.finish(1, connection(1)));  // once
-  REQUIRE(share.taker() != nullptr);
+  REQUIRE(share.taker("t") != nullptr);
   CHECK(share.front()->sequence == 2);
   CHECK(share.count() == 1);
 }
@@ -83,9 +86,9 @@ TEST_CASE("bytes in flight to a member are bounded, but one message always goes"
   online(share, clean(1), 1, 100);
   add(share, 1, limits::share_flight_bytes + 1);
   add(share, 1, 1);
-  REQUIRE(share.taker() != nullptr);
-  share.lend(*share.taker());
-  CHECK(share.taker() == nullptr);
+  REQUIRE(share.taker("t") != nullptr);
+  share.lend(*share.taker("t"));
+  CHECK(share.taker("t") == nullptr);
 }
 
 TEST_CASE("QoS 1 of a member that goes takes its old place; QoS 2 was the member's") {
@@ -105,10 +108,10 @@ TEST_CASE("QoS 1 of a member that goes takes its old place; QoS 2 was the member
   CHECK(share.leave(a) == 2);
   CHECK(share.members() == 1);
   CHECK(share.front()->sequence == 1);
-  CHECK(share.taker() == &b);
+  CHECK(share.taker("t") == &b);
   share.lend(b);
   CHECK(share.front()->sequence == 3);
-  CHECK(share.taker() == nullptr);
+  CHECK(share.taker("t") == nullptr);
   CHECK(share.finish(4, connection(2))->message.empty());
   CHECK_FALSE(share.finish(1, connection(1)));  // too late, and no longer its
   CHECK(share.leave(b) == 1);
@@ -149,6 +152,67 @@ TEST_CASE("what is kept: only for persistent sessions with QoS 1 or 2") {
   share.join(session("a"), with_qos(2));
   share.leave(a);
   CHECK_FALSE(share.keeps());
+}
+
+// May receive one topic.
+class Only final : public Permissions {
+ public:
+  explicit Only(std::string topic) : topic_(std::move(topic)) {}
+  [[nodiscard]] bool may_publish(std::string_view, bool) const override { return true; }
+  [[nodiscard]] bool may_subscribe(std::string_view) const override { return true; }
+  [[nodiscard]] bool may_receive(std::string_view topic) const override { return topic == topic_; }
+
+ private:
+  std::string topic_;
+};
+
+TEST_CASE("a member that may not receive a topic is passed over") {
+  ReadyBudget budget{UINT64_MAX};
+  Share share{budget};
+  Share::Member& a = online(share, clean(1), 1, 1);
+  Share::Member& b = online(share, clean(2), 2, 1);
+  b.permit(std::make_shared<Only>("t"));
+  CHECK(share.anybody("u") == &a);
+  CHECK(share.anybody("u") == &a);
+  CHECK(!share.is_barred("u"));
+  add(share);
+  add(share);
+  REQUIRE(share.taker("u") == &a);
+  share.lend(a);
+  CHECK(share.taker("u") == nullptr);  // a has no room, and yet it may
+  CHECK(!share.is_barred("u"));
+  a.permit(std::make_shared<Only>("t"));
+  CHECK(share.is_barred("u"));
+  CHECK(share.anybody("u") == nullptr);
+  CHECK(share.taker("t") == &b);
+  b.permit(nullptr);
+  CHECK(share.taker("u") == &b);
+}
+
+TEST_CASE("what a member declines goes back to its place") {
+  ReadyBudget budget{UINT64_MAX};
+  Share share{budget};
+  Share::Member& a = online(share, clean(1), 1);
+  Share::Member& b = online(share, clean(2), 2);
+  add(share);
+  add(share);
+  add(share, 2);
+  const std::uint64_t first = share.lend(a).sequence;
+  const std::uint64_t second = share.lend(b).sequence;
+  const std::uint64_t third = share.give(b).sequence;
+  CHECK(!share.decline(first, b.connection));  // it is not b's
+  CHECK(!share.decline(third, b.connection));  // it is b's own
+  CHECK(share.decline(second, b.connection));
+  CHECK(share.decline(first, a.connection));
+  CHECK(!share.decline(first, a.connection));
+  CHECK(a.flying == 0);
+  CHECK(a.bytes == 0);
+  CHECK(b.flying == 1);
+  REQUIRE(share.front() != nullptr);
+  CHECK(share.front()->sequence == first);
+  CHECK(share.count() == 2);
+  share.lend(a);
+  CHECK(share.front()->sequence == second);
 }
 
 TEST_CASE("while nobody is here stored messages are in the store only, and come by pages") {
@@ -225,7 +289,7 @@ TEST_CASE("random groups against a plain list") {
         CHECK(share.leave(*gone->second) == had);
         here.erase(gone);
       } else if (what < 8) {
-        Share::Member* member = share.taker();
+        Share::Member* member = share.taker("t");
         if (member == nullptr || share.front() == nullptr) continue;
         const auto oldest = std::find_if(with.begin(), with.end(),
                                          [](const auto& each) { return each.second == 0; });

@@ -12,12 +12,19 @@ namespace gnomon::cli {
 
 namespace {
 
-constexpr std::array<Command, 17> commands{{
+constexpr auto commands = std::to_array<Command>({
     {"serve", "Run the server", serve},
     {"check-config", "Tell every mistake in the settings, and what they come to", check_config},
     {"backup", "Copy everything that is kept, while the server runs", backup},
     {"restore", "Make a data folder from a backup", restore},
-    {"device", "Make a key and a certificate for a device", device, device_parts},
+    {"env", "Print what makes AWS's SDKs call this server", env},
+    {"aws", "Run the aws command against this server", aws},
+    {"device", "Make a device, with all that it needs to connect, or delete it", device,
+     device_parts},
+    {"ca", "Make an authority for devices, register it, list those that are", ca, ca_parts},
+    {"rehearse", "Run an on-boarding of devices from one end to the other", rehearse,
+     rehearse_parts},
+    {"policy", "Tell what policies decide, and why", policy, policy_parts},
     {"passwd", "Set a user's password in a file", passwd},
     {"clients", "List clients: those that are connected, and sessions that are kept", clients},
     {"client", "Tell all about one client", client},
@@ -30,7 +37,7 @@ constexpr std::array<Command, 17> commands{{
     {"bench", "Put load on a broker and measure it", bench, bench_loads},
     {"completions", "Print what makes bash complete commands and options", completions},
     {"manual", "Print the manual page", manual},
-}};
+});
 
 std::string help() {
   std::string text =

@@ -16,7 +16,15 @@ int check_config(Words words);
 int backup(Words words);
 int restore(Words words);
 int device(Words words);
-std::vector<std::string_view> device_parts();  // "cert"
+std::vector<std::string_view> device_parts();  // "create", …
+int ca(Words words);
+std::vector<std::string_view> ca_parts();  // "create", …
+int rehearse(Words words);
+std::vector<std::string_view> rehearse_parts();  // "jitr", …
+int policy(Words words);
+std::vector<std::string_view> policy_parts();  // "explain"
+int env(Words words);
+int aws(Words words);
 int passwd(Words words);
 int clients(Words words);
 int client(Words words);

@@ -1,16 +1,17 @@
-// gnomon device: certificates for devices, signed by the authority of a data folder.
+// gnomon device, gnomon device cert: certificates for devices, signed by the authority of a data
+// folder.
+#include "cli/device.h"
+
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <iostream>
-#include <sys/stat.h>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "cli/arguments.h"
-#include "cli/commands.h"
+#include "cli/output_files.h"
 #include "crypto/issue.h"
 #include "server/left_certificates.h"
 #include "server/material.h"
@@ -29,22 +30,6 @@ struct Wanted {
   bool force = false;
 };
 
-// A file to be written.
-struct Output {
-  std::string path, text;
-  unsigned mode = 0644;  // less the umask
-  bool shared = false;   // the same for all devices: one that is the same may be there
-};
-
-// Names of things are 1 to 128 of these characters at AWS IoT, and of certificates up to 64.
-bool is_name(const std::string& name) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == ':';
-  };
-  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, allowed);
-}
-
 Result<crypto::Certificate> certify(const Wanted& wanted, const crypto::PrivateKey& key) {
   const auto authority = server::read_device_authority(wanted.data);
   if (!authority) return authority.error();
@@ -62,30 +47,6 @@ Result<crypto::Certificate> certify(const Wanted& wanted, const crypto::PrivateK
                        key.public_key(), *authority, random);
 }
 
-Result<void> check_absent(const std::vector<Output>& outputs) {
-  for (const Output& output : outputs) {
-    std::error_code failed;
-    if (!std::filesystem::exists(std::filesystem::symlink_status(output.path, failed))) continue;
-    const auto there = store::read_file(output.path, output.text.size());
-    if (output.shared && there && *there == output.text) continue;
-    return Error{Code::conflict, output.path + " is there already; --force replaces it"};
-  }
-  return {};
-}
-
-Result<void> write_all(const Wanted& wanted, const std::vector<Output>& outputs) {
-  if (!wanted.force) {
-    if (auto absent = check_absent(outputs); !absent) return absent;
-  }
-  if (::mkdir(wanted.out.c_str(), 0777) != 0 && errno != EEXIST)
-    return store::io_error("make the folder", wanted.out);
-  for (const Output& output : outputs) {
-    if (auto written = store::write_file(output.path, output.text, output.mode); !written)
-      return written;
-  }
-  return {};
-}
-
 Result<void> make(const Wanted& wanted) {
   const auto key = crypto::PrivateKey::generate_ec_p256();
   const auto certificate = certify(wanted, key);
@@ -93,10 +54,13 @@ Result<void> make(const Wanted& wanted) {
   const auto root = server::read_root(wanted.data);
   if (!root) return root.error();
   const std::string path = wanted.out + '/' + wanted.name;
-  const std::vector<Output> outputs{{path + ".key.pem", key.to_pem(), 0600, false},
-                                    {path + ".cert.pem", certificate->to_pem(), 0644, false},
-                                    {wanted.out + "/root-ca.pem", *root, 0644, true}};
-  if (auto written = write_all(wanted, outputs); !written) return written;
+  const std::vector<OutputFile> outputs{{path + ".key.pem", key.to_pem(), 0600, false},
+                                        {path + ".cert.pem", certificate->to_pem(), 0644, false},
+                                        {wanted.out + "/root-ca.pem", *root, 0644, true}};
+  if (!wanted.force) {
+    if (auto absent = check_absent(outputs); !absent) return absent;
+  }
+  if (auto written = write_files(wanted.out, outputs); !written) return written;
   // The server registers it when it connects first.
   if (auto left = server::leave_certificate(wanted.data, *certificate); !left) return left;
   std::cout << "Certificate " << certificate->id() << "\n  for " << wanted.name << ", valid until "
@@ -105,6 +69,22 @@ Result<void> make(const Wanted& wanted) {
             << outputs[0].path << "  its key, for nobody else\n"
             << outputs[2].path << "  what it trusts: the root of the server\n";
   return {};
+}
+
+}  // namespace
+
+bool is_device_name(const std::string& name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == ':';
+  };
+  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, allowed);
+}
+
+std::string wrong_device_name(const std::string& name) {
+  if (name.empty()) return "NAME is missing: the name of the device";
+  if (is_device_name(name)) return "";
+  return "NAME \"" + name + "\": must be 1 to 64 of a-z A-Z 0-9 - _ : (a thing's name)";
 }
 
 int device_cert(Words words) {
@@ -125,11 +105,8 @@ int device_cert(Words words) {
                    wanted.days, 1, days_max);
   arguments.flag("--force", wanted.force, "Replace files that are there");
   if (const auto code = arguments.read(words)) return *code;
-  if (wanted.name.empty()) return arguments.misuse("NAME is missing: the name of the device");
-  if (!is_name(wanted.name)) {
-    return arguments.misuse("NAME \"" + wanted.name +
-                            "\": must be 1 to 64 of a-z A-Z 0-9 - _ : (a thing's name)");
-  }
+  if (const std::string wrong = wrong_device_name(wanted.name); !wrong.empty())
+    return arguments.misuse(wrong);
   if (wanted.out.empty()) return arguments.misuse("--out is missing: the folder for the files");
 
   set_log_level(LogLevel::error);
@@ -140,17 +117,20 @@ int device_cert(Words words) {
   return std::cout.flush() ? exit_done : exit_failed;
 }
 
-}  // namespace
-
-std::vector<std::string_view> device_parts() { return {"cert"}; }
+std::vector<std::string_view> device_parts() { return {"create", "delete", "cert"}; }
 
 int device(Words words) {
+  if (!words.empty() && words[0] == "create") return device_create(words.subspan(1));
+  if (!words.empty() && words[0] == "delete") return device_delete(words.subspan(1));
   if (!words.empty() && words[0] == "cert") return device_cert(words.subspan(1));
-  Arguments arguments("gnomon device cert NAME --out DIR [options]",
-                      "Certificates for devices. \"gnomon device cert --help\" tells its options.",
-                      {"gnomon device cert lamp-1 --out ./lamp-1"});
+  Arguments arguments("gnomon device create|delete|cert NAME [options]",
+                      "Devices: create makes one at a running server, with all it needs to "
+                      "connect; delete takes it back; cert makes a certificate alone, from the "
+                      "data folder. Each has --help.",
+                      {"gnomon device create lamp-1 --out ./lamp-1", "gnomon device delete lamp-1",
+                       "gnomon device cert lamp-1 --out ./lamp-1"});
   if (const auto code = arguments.read(words)) return *code;
-  return arguments.misuse("what to do is missing: cert");
+  return arguments.misuse("what to do is missing: create, delete or cert");
 }
 
 }  // namespace gnomon::cli

@@ -20,6 +20,7 @@
 #include "partition/syncer.h"
 #include "runtime/pool.h"
 #include "server/material.h"
+#include "server/ready_file.h"
 #include "server/secrets.h"
 #include "server/server.h"
 #include "store/folder.h"
@@ -69,6 +70,24 @@ void end_broken(const Error& error) {
 struct EndFirst {
   std::unique_ptr<runtime::Pool>& pool;
   ~EndFirst() { pool.reset(); }
+};
+
+// The ready line, where commands on this machine look for it. The server is as good without.
+class ReadyFile {
+ public:
+  ReadyFile(std::string folder, const std::string& line) : folder_(std::move(folder)) {
+    if (auto written = server::write_ready_file(folder_, line); !written) {
+      log_warn("ready_file_not_written",
+               {{"why", written.error().message},
+                {"then", "commands on this machine do not find the server by its folder"}});
+    }
+  }
+  ~ReadyFile() { server::remove_ready_file(folder_); }
+  ReadyFile(const ReadyFile&) = delete;
+  ReadyFile& operator=(const ReadyFile&) = delete;
+
+ private:
+  const std::string folder_;
 };
 
 std::string host_name() {
@@ -157,9 +176,10 @@ int serve(Words words) {
   if (auto started = server.start(); !started) return fail(started.error());
 
   const auto start = std::chrono::duration_cast<std::chrono::milliseconds>(own_age());
-  std::cout << server::ready_line(server.listening(), config, server.root_path(), getpid(),
-                                  start.count())
-            << std::endl;
+  const std::string ready =
+      server::ready_line(server.listening(), config, server.root_path(), getpid(), start.count());
+  std::optional<ReadyFile> ready_file(std::in_place, (*folder)->path(), ready);
+  std::cout << ready << std::endl;
   notify_manager("READY=1");
   log_info("started", {{"version", version()}, {"durability", on_disk ? "disk" : "memory"}});
   int signal = 0;
@@ -171,6 +191,7 @@ int serve(Words words) {
   }
   notify_manager("STOPPING=1");
   log_info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  ready_file.reset();
   server.stop();
   log_info("stopped");
   return exit_done;

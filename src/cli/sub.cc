@@ -150,7 +150,10 @@ void Subscriber::on_message(const mqtt::Publish& publish) {
     to_clear_.emplace_back(publish.topic);
     clear_more();
   }
-  if (++seen_ == wanted_.count) finish_when_clear();
+  if (++seen_ != wanted_.count) return;
+  client()
+      .acknowledge();  // it was printed, and must not come again to who goes on with the session
+  finish_when_clear();
 }
 
 void Subscriber::clear_more() {

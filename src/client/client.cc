@@ -167,11 +167,17 @@ void Client::handle(mqtt::Event event) {
 
 void Client::handle_publish(const mqtt::Publish& publish) {
   const std::uint32_t connection = connection_;
-  const std::uint16_t id = publish.packet_id;
-  const std::uint8_t qos = publish.qos;
-  if (qos < 2 || received_.insert(id)) handler_.on_message(publish);
-  if (qos == 0 || state_ != State::connected || connection != connection_) return;
-  answer(qos == 1 ? mqtt::PacketType::puback : mqtt::PacketType::pubrec, id, mqtt::Reason::success);
+  told_id_ = publish.packet_id;
+  told_qos_ = publish.qos;
+  if (told_qos_ < 2 || received_.insert(told_id_)) handler_.on_message(publish);
+  if (state_ == State::connected && connection == connection_) acknowledge();
+  told_id_ = 0;
+}
+
+void Client::acknowledge() {
+  if (told_id_ == 0) return;
+  answer(told_qos_ == 1 ? mqtt::PacketType::puback : mqtt::PacketType::pubrec,
+         std::exchange(told_id_, std::uint16_t{0}), mqtt::Reason::success);
 }
 
 void Client::answer(mqtt::PacketType type, std::uint16_t packet_id, mqtt::Reason reason) {

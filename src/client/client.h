@@ -71,6 +71,9 @@ class Client final : private runtime::StreamHandler {
   // into the packet at once.
   void connect(Transport& transport, const mqtt::Connect& connect,
                Duration timeout = std::chrono::seconds(10));
+  // In on_message(): acknowledges that message now, and not after the call; for who wants to
+  // disconnect in it. With QoS 2 it says PUBREC, after which the server does not send it again.
+  void acknowledge();
   // Says DISCONNECT and closes once all output is written. No further call comes.
   void disconnect(const mqtt::Disconnect& packet = {});
 
@@ -135,7 +138,9 @@ class Client final : private runtime::StreamHandler {
   std::string server_;       // for messages
   std::optional<Error> refusal_;  // why the transport ends
   Alarm alarm_{*this};
-  Duration ping_every_{};         // 0: never
+  Duration ping_every_{};      // 0: never
+  std::uint16_t told_id_ = 0;  // of the message in on_message(), until it is acknowledged; 0: none
+  std::uint8_t told_qos_ = 0;
   std::uint32_t connection_ = 0;  // counted, to notice one's end inside a call
   State state_ = State::closed;
   std::uint8_t maximum_qos_ = 2;

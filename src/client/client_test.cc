@@ -332,6 +332,23 @@ TEST_CASE("client: the handler may disconnect while messages wait behind") {
   CHECK(!world.client.connected());
 }
 
+TEST_CASE("client: who disconnects in the handler may acknowledge what it was told") {
+  for (const std::uint8_t qos : {std::uint8_t{1}, std::uint8_t{2}}) {
+    World world;
+    world.connect();
+    world.heard();
+    world.notes.on_first_message = [&] {
+      world.client.acknowledge();
+      world.client.disconnect();
+    };
+    world.server.publish("a", "1", qos, 1);
+    world.server.publish("a", "2", qos, 2);
+    const auto type = qos == 1 ? PacketType::puback : PacketType::pubrec;
+    CHECK(
+        world.heard().starts_with("ack " + number(static_cast<unsigned>(type)) + " 1; disconnect"));
+  }
+}
+
 TEST_CASE("client: refused, unreachable, silent") {
   World world;
   world.server.connack.reason = Reason::not_authorized;

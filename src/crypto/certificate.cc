@@ -329,6 +329,16 @@ Result<void> Certificate::check_time(WallTime now) const {
                                         : " expired on " + second(state_->not_after))};
 }
 
+Result<void> Certificate::check_purpose(Purpose purpose) const {
+  const ErrorsGone gone;
+  const bool server = purpose == Purpose::tls_server;
+  const int wanted = server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT;
+  if (purpose == Purpose::any || X509_check_purpose(Native::of(*this), wanted, 0) == 1) return {};
+  return Error{Code::denied, "the certificate " + state_->subject.text + " is not for TLS " +
+                                 (server ? "servers" : "clients") +
+                                 ": its key usage or extended key usage says so"};
+}
+
 bool Certificate::issued_by(const Certificate& ca) const {
   const ErrorsGone gone;
   return ca.is_ca() && X509_check_issued(Native::of(ca), Native::of(*this)) == X509_V_OK &&

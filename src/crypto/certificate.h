@@ -98,6 +98,8 @@ class Certificate {
 
   // Errors: denied ("… is valid only from …", "… expired on …").
   [[nodiscard]] Result<void> check_time(WallTime now) const;
+  // Whether it may be used so, as far as it says (key usage, extended key usage). Errors: denied.
+  [[nodiscard]] Result<void> check_purpose(Purpose purpose) const;
   // Whether `ca` has signed this: names, key identifiers, key usage and the signature. Costs one
   // verification, 0.1 ms for P-256. Says nothing of times.
   [[nodiscard]] bool issued_by(const Certificate& ca) const;

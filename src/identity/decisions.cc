@@ -17,12 +17,31 @@ void cut(std::string& text) {
   text = std::string(text, 0, end);  // gives the memory back, as resize() does not
 }
 
+std::size_t size_of(const policy::ExplainedStatement& statement) {
+  std::size_t size = sizeof(statement) + statement.policy.size() + statement.via.size() +
+                     statement.sid.size() + statement.why.size();
+  for (const policy::ExplainedVariable& variable : statement.variables) {
+    size += sizeof(variable) + variable.name.size() + variable.why.size();
+    for (const std::string& value : variable.values) size += sizeof(value) + value.size();
+  }
+  for (const std::string& key : statement.missing) size += sizeof(key) + key.size();
+  return size;
+}
+
 }  // namespace
 
 void Decisions::note(Decision decision) {
-  for (std::string* text :
-       {&decision.principal, &decision.client_id, &decision.resource, &decision.explanation})
+  policy::Explanation& explanation = decision.explanation;
+  for (std::string* text : {&decision.principal, &decision.client_id, &explanation.action,
+                            &explanation.resource, &explanation.why})
     cut(*text);
+  std::size_t room = limits::decision_text_bytes_max;
+  decision.left_out = std::erase_if(explanation.statements, [&](const auto& statement) {
+    const std::size_t size = size_of(statement);
+    if (size > room) return true;
+    room -= size;
+    return false;
+  });
   last_.with([&](auto& last) {
     last.push_back(std::move(decision));
     if (last.size() > limits::decisions_remembered_max) last.pop_front();

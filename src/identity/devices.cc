@@ -7,20 +7,16 @@
 #include "base/json_text.h"
 #include "base/limits.h"
 #include "identity/first_start.h"
-#include "identity/variables.h"
 #include "policy/explain.h"
 #include "registry/attachments.h"
 #include "registry/authorities.h"
-#include "registry/principals.h"
-#include "registry/things.h"
+#include "registry/folder.h"
+#include "registry/steps.h"
 
 namespace gnomon::identity {
 
 using policy::PolicySet;
-using policy::Source;
-using policy::Variables;
 using registry::CertificateStatus;
-using registry::EffectivePolicy;
 using registry::Failure;
 using registry::Kind;
 using registry::Nothing;
@@ -36,84 +32,33 @@ Denial denied(const std::string& certificate_id, std::string_view what) {
   return {"the certificate " + certificate_id + ' ' + std::string(what)};
 }
 
-// Adds the policies, each by its name once. Errors: service_unavailable (also one that cannot be
-// read: what it denies is not known).
-Reply<Nothing> add(std::vector<Source>& sources, const std::vector<EffectivePolicy>& policies) {
-  for (const EffectivePolicy& policy : policies) {
-    const std::string name = policy.policy_name + ':' + std::to_string(policy.version);
-    if (std::ranges::find(sources, name, &Source::name) != sources.end()) continue;
-    auto document = policy::parse(policy.policy_document, policy::Dialect::iot);
-    if (!document) {
-      return Failure(Kind::service_unavailable,
-                     "the policy " + name + " is damaged: " + document.error().message);
-    }
-    sources.push_back(
-        {name, policy.via, std::make_shared<const policy::Document>(std::move(*document))});
+// What is noted of a certificate that was left, for good: whatever becomes of its file and of
+// itself, it is not registered by this a second time.
+std::string made_of(const std::string& certificate_id) { return "device/" + certificate_id; }
+
+// With its policy, in one. False: that was done before.
+Reply<bool> register_once(registry::Change& change, const crypto::Certificate& certificate) {
+  const std::string made = made_of(certificate.id());
+  if (registry::was_made(change, made)) return false;
+  const auto kept = registry::keep_issued(change, certificate, CertificateStatus::active);
+  if (!kept) return kept.error();
+  // A policy that was deleted is so on purpose.
+  if (registry::has_policy(change, devices_policy)) {
+    auto given =
+        registry::attach_policy(change, devices_policy, change.arn("cert/" + certificate.id()));
+    if (!given) return given.error();
   }
-  return Nothing{};
+  registry::note_made(change, made);
+  return true;
 }
 
-Variables variables_of(const Arrival& arrival) {
-  Variables variables;
-  variables.set("iot:ClientId", arrival.client_id);
-  variables.set("aws:SourceIp", arrival.address);
-  return variables;
-}
-
-// The thing that a principal connects as: the one that it is exclusively attached to, else the one
-// of the client id's name; "" if that is none.
-Reply<std::string> thing_of(const Registry& registry, const std::string& principal,
-                            const std::string& client_id) {
-  const auto exclusive = registry::list_principal_things(
-      registry, principal, registry::ThingPrincipalType::exclusive_thing, {1, ""});
-  if (!exclusive) return exclusive.error();
-  if (!exclusive->items.empty()) return exclusive->items.front().thing_name;
-  return client_id;
-}
-
-struct Thing {
-  std::string name;  // empty: there is none
-  bool attached = false;
-};
-
-// Finds the thing, and sets iot:Connection.Thing.*. Of a thing that the principal is not attached
-// to nothing is told: whoever may choose a client id would borrow its attributes, and its changes
-// touch only those that are attached.
-Reply<Thing> set_thing(const Registry& registry, const std::string& principal,
-                       const std::string& principal_id, const Arrival& arrival,
-                       Variables& variables) {
-  constexpr std::string_view prefix = "iot:Connection.Thing.";
-  const auto set = [&](const std::string& key, std::string_view value) {
-    variables.set(std::string(prefix) + key, value);
-  };
-  set("IsAttached", "false");
-  const auto name = thing_of(registry, principal, arrival.client_id);
-  if (!name) return name.error();
-  const auto thing = registry::describe_thing(registry, *name);
-  if (!thing && thing.error().kind == Kind::resource_not_found) return Thing{};
-  if (!thing) return thing.error();
-  const auto attached = registry::is_attached(registry, *name, principal_id);
-  if (!attached) return attached.error();
-  if (!*attached) return Thing{*name, false};
-  set("IsAttached", "true");
-  set("ThingName", *name);
-  if (!thing->thing_type_name.empty()) set("ThingTypeName", thing->thing_type_name);
-  for (const auto& [key, value] : thing->attributes) set("Attributes[" + key + ']', value);
-  return Thing{*name, true};
-}
-
-Admission compiled(Admission admission, std::vector<Source> sources, Variables variables) {
-  auto policies = std::make_shared<const PolicySet>(PolicySet::compile(
-      std::move(sources), std::make_shared<const Variables>(std::move(variables))));
+Admission compiled(Admission admission, Standing standing) {
+  auto policies = std::make_shared<const PolicySet>(std::move(standing).compile());
   if (!policies->allows_everything("iot")) admission.policies = std::move(policies);
   return admission;
 }
 
 }  // namespace
-
-std::string Devices::arn(const std::string& certificate_id) const {
-  return registry::arn(setup_.registry, "cert/" + certificate_id);
-}
 
 // ---- who it is
 
@@ -123,6 +68,9 @@ Outcome Devices::admit(const crypto::Certificate& certificate,
   const std::string& id = certificate.id();
   if (auto now = certificate.check_time(setup_.shown.now()); !now)
     return Denial{now.error().message};
+  // Whoever has registered it: a server's certificate makes nobody a device.
+  if (auto use = certificate.check_purpose(crypto::Purpose::tls_client); !use)
+    return Denial{use.error().message};
   const auto known = registry::status_of(registry, id);
   if (!known) return trouble(known.error());
   if (*known && setup_.offline.is_left(id)) settle(id);
@@ -136,33 +84,16 @@ Outcome Devices::admit(const crypto::Certificate& certificate,
   if (is != CertificateStatus::active)
     return denied(id, "is " + std::string(registry::to_string(is)));
 
-  Variables variables = variables_of(arrival);
-  set_certificate(variables, certificate);
-  const auto thing = set_thing(registry, arn(id), id, arrival, variables);
-  if (!thing) return trouble(thing.error());
-  const auto policies =
-      registry::get_effective_policies(registry, arn(id), thing->attached ? thing->name : "");
-  if (!policies) return trouble(policies.error());
-  std::vector<Source> sources;
-  if (auto added = add(sources, *policies); !added) return trouble(added.error());
+  auto standing = standing_of(registry, documents_, certificate, arrival);
+  if (!standing) return trouble(standing.error());
   return compiled({id, nullptr, certificate.not_before(), certificate.not_after()},
-                  std::move(sources), std::move(variables));
+                  std::move(*standing));
 }
 
 Outcome Devices::admit(const std::string& principal, const Arrival& arrival) {
-  std::vector<std::string> targets{"gnomon:" + principal};
-  const bool user = principal.starts_with("user/");
-  if (user && principal.size() > 5 + limits::user_target_bytes_max) targets.clear();
-  if (user) targets.emplace_back("gnomon:users");
-  std::vector<Source> sources;
-  for (const std::string& target : targets) {
-    const auto policies = registry::get_effective_policies(setup_.registry, target, "");
-    if (!policies) return trouble(policies.error());
-    if (auto added = add(sources, *policies); !added) return trouble(added.error());
-  }
-  Variables variables = variables_of(arrival);
-  variables.set("iot:Connection.Thing.IsAttached", "false");
-  Admission admission = compiled({principal, nullptr}, std::move(sources), std::move(variables));
+  auto standing = standing_of(setup_.registry, documents_, principal, arrival);
+  if (!standing) return trouble(standing.error());
+  Admission admission = compiled({principal, nullptr}, std::move(*standing));
   admission.anywhere = !admission.policies;
   return admission;
 }
@@ -181,34 +112,28 @@ Devices::Status Devices::register_left(const crypto::Certificate& certificate,
   const auto verified =
       crypto::verify(certificate, {{}, own, crypto::Purpose::tls_client, setup_.shown.now(), ""});
   if (!verified) return Denial{verified.error().message};
-  const auto done =
-      registry::register_issued(setup_.registry, certificate, CertificateStatus::active);
+  const auto done = registry::change(setup_.registry, [&](registry::Change& change) {
+    return register_once(change, certificate);
+  });
   // Another connection of it may have come first.
   if (!done && done.error().kind != Kind::resource_already_exists) return trouble(done.error());
-  if (const auto finished = finish(id); !finished) return trouble(finished.error());
-  if (done) log_info("certificate_registered", {{"certificate", id}, {"as", "made offline"}});
+  if (done && done->value)
+    log_info("certificate_registered", {{"certificate", id}, {"as", "made offline"}});
+  take(id, done ? done->sequence : setup_.registry.store.applied());
   const auto status = registry::status_of(setup_.registry, id);
   if (!status) return trouble(status.error());
-  if (!*status) return denied(id, "is not registered");
+  if (!*status) return denied(id, "is not registered any more");
   return **status;
 }
 
-Reply<Nothing> Devices::finish(const std::string& certificate_id) {
-  const auto given = registry::attach_policy(setup_.registry, devices_policy, arn(certificate_id));
-  // A policy that was deleted, or a certificate that is gone by now, is so on purpose.
-  if (!given && given.error().kind != Kind::resource_not_found) return given.error();
-  const store::Sequence sequence = given ? given->sequence : setup_.registry.store.applied();
+void Devices::take(const std::string& certificate_id, store::Sequence sequence) {
   setup_.changed({sequence, {}, [this, certificate_id] { setup_.offline.take(certificate_id); }});
-  return Nothing{};
 }
 
 void Devices::settle(const std::string& certificate_id) {
   const auto known = registry::status_of(setup_.registry, certificate_id);
-  if (!known || !*known) return;
-  if (const auto finished = finish(certificate_id); !finished) {
-    log_warn("certificate_not_settled",
-             {{"certificate", certificate_id}, {"what", finished.error().message}});
-  }
+  const auto made = registry::was_made(setup_.registry, made_of(certificate_id));
+  if ((known && *known) || (made && *made)) take(certificate_id, setup_.registry.store.applied());
 }
 
 Devices::Status Devices::register_arrival(const crypto::Certificate& certificate) {
@@ -292,22 +217,25 @@ std::optional<Denial> Devices::connect(const Admission& admission, const Arrival
       policy::KeyValues{"iot:ConnectAttributes", std::span(attributes).first(asked)},
       policy::KeyValues{"iot:DomainName", std::span(host).first(arrival.host.empty() ? 0 : 1)}};
   const std::string resource = registry::arn(setup_.registry, "client/" + arrival.client_id);
-  const policy::Request request{"iot:Connect", resource, keys, setup_.shown.now(), {}};
+  return ask(admission, arrival, "connect_denied",
+             {"iot:Connect", resource, keys, setup_.shown.now(), {}});
+}
+
+std::optional<Denial> Devices::ask(const Admission& admission, const Arrival& arrival,
+                                   std::string_view event, const policy::Request& request) {
+  if (!admission.policies) return std::nullopt;
   if (admission.policies->check(request) == policy::Verdict::allowed) return std::nullopt;
   const policy::Groups groups{.identity = admission.policies.get()};
-  Decision decision{setup_.registry.random.hex(12),
-                    setup_.shown.now(),
-                    admission.principal,
-                    arrival.client_id,
-                    std::string(request.action),
-                    resource,
-                    policy::to_text(policy::explain(groups, request))};
+  Decision decision{setup_.registry.random.hex(12), setup_.shown.now(), admission.principal,
+                    arrival.client_id, policy::explain(groups, request)};
   if (limiter_.with([&](auto& limiter) { return limiter.allow(setup_.clock.now()); })) {
-    log_info("connect_denied", {{"decision", decision.id},
-                                {"principal", decision.principal},
-                                {"what", decision.explanation}});
+    log_info(event, {{"decision", decision.id},
+                     {"principal", decision.principal},
+                     {"what", policy::to_text(decision.explanation)}});
   }
-  Denial denial{"its policies do not allow iot:Connect (decision " + decision.id + ')', true};
+  Denial denial{"its policies do not allow " + std::string(request.action) + " (decision " +
+                    decision.id + ')',
+                true};
   decisions_.note(std::move(decision));
   return denial;
 }

@@ -16,21 +16,13 @@
 #include "base/log.h"
 #include "crypto/certificate.h"
 #include "identity/decisions.h"
+#include "identity/standing.h"
 #include "policy/policy_set.h"
 #include "registry/authorities.h"
 #include "registry/certificates.h"
 #include "registry/registry.h"
 
 namespace gnomon::identity {
-
-// A connection that asks to be let in.
-struct Arrival {
-  std::string client_id;
-  std::string address{};    // "192.0.2.1": aws:SourceIp
-  std::string host{};       // that TLS was begun for: iot:DomainName; empty: none was named
-  bool persistent = false;  // iot:ConnectAttributes: PersistentConnect
-  bool last_will = false;   // the same: LastWill
-};
 
 // Admission: who somebody is, and what holds for that client id from that address. It holds until
 // Effects name the principal, a certificate within its dates. A value, immutable.
@@ -82,7 +74,8 @@ class Devices {
   };
   explicit Devices(Setup setup) : setup_(std::move(setup)) {}
 
-  // A certificate is let in if it is registered, ACTIVE and within its dates. One that nobody knows
+  // A certificate is let in if it is registered, ACTIVE, within its dates and, where it says what
+  // it is for, for TLS clients. One that nobody knows
   //   - and that is left in the folder, signed by one of `own`, is registered ACTIVE with the
   //   policy
   //     gnomon-devices;
@@ -100,12 +93,18 @@ class Devices {
   // Whether an admission lets the CONNECT in: iot:Connect on client/CLIENT-ID. Does not read the
   // store.
   std::optional<Denial> connect(const Admission& admission, const Arrival& arrival);
+  // The same of anything else that it asks for; `event` ("credentials_denied") is the log line of a
+  // refusal.
+  std::optional<Denial> ask(const Admission& admission, const Arrival& arrival,
+                            std::string_view event, const policy::Request& request);
 
-  // The certificate is registered, but perhaps was not done with when the server ended: it is done
-  // with now. For those that are left at a start.
+  // The certificate is registered, or was, but its file is still there: the server ended, or could
+  // not remove it. It is taken now. For those that are left at a start.
   void settle(const std::string& certificate_id);
 
   [[nodiscard]] const Decisions& decisions() const { return decisions_; }
+  // The documents that policies were read from; for suppose().
+  [[nodiscard]] Documents& documents() { return documents_; }
 
  private:
   using Status = std::variant<registry::CertificateStatus, Denial>;
@@ -118,14 +117,14 @@ class Devices {
                                   std::span<const registry::CaCertificateDescription> issuers);
   // The same, of one that is pending, by the CA that it was registered with.
   std::optional<Denial> provision_pending(const crypto::Certificate& certificate);
-  // Hands the certificate its policy, and takes it from those that are left.
-  registry::Reply<registry::Nothing> finish(const std::string& certificate_id);
+  // Takes it from those that are left, once what was written up to `sequence` is durable.
+  void take(const std::string& certificate_id, store::Sequence sequence);
   void announce_pending(const std::string& certificate_id, store::Sequence sequence,
                         registry::Effects effects);
-  [[nodiscard]] std::string arn(const std::string& certificate_id) const;
 
   const Setup setup_;
   Decisions decisions_;
+  Documents documents_;
   Guarded<LogLimiter> limiter_{LogLimiter(20)};
 };
 

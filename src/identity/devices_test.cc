@@ -139,6 +139,26 @@ TEST_CASE("one that is left is registered once, with the policy of devices") {
   CHECK(contains(world.say(world.admit(lamp)), "is not registered"));
 }
 
+TEST_CASE("one whose file cannot be removed is registered once all the same") {
+  World world;
+  const auto lamp = world.issue(World::devices_authority());
+  world.left.insert(lamp.id());
+  CHECK(world.say(world.admit(lamp)).empty());
+  REQUIRE(detach_policy(world.registry, devices_policy, world.arn(lamp)).ok());
+  CHECK(contains(world.say(world.admit(lamp)), "do not allow iot:Connect"));
+  world.devices.settle(lamp.id());  // the next start
+  CHECK(contains(world.say(world.admit(lamp)), "do not allow iot:Connect"));
+  REQUIRE(update_certificate(world.registry, lamp.id(), CertificateStatus::inactive).ok());
+  REQUIRE(delete_certificate(world.registry, lamp.id(), false).ok());
+  CHECK(contains(world.say(world.admit(lamp)), "is not registered any more"));
+  world.changes.clear();
+  world.devices.settle(lamp.id());
+  CHECK(world.changes.size() == 1);  // it is tried again
+  world.finish();
+  CHECK(world.left.empty());
+  CHECK(contains(world.say(world.admit(lamp)), "is not registered"));
+}
+
 TEST_CASE("one that is left and should not be is not registered") {
   World world;
   const auto other = World::authority("others", world.random);
@@ -162,8 +182,9 @@ TEST_CASE("without the policy of devices a device is registered and may nothing"
 TEST_CASE("a server that ended in between is made good") {
   World world;
   const auto lamp = world.issue(World::devices_authority());
-  REQUIRE(register_issued(world.registry, lamp, CertificateStatus::active).ok());
   world.left = {lamp.id(), "another"};
+  CHECK(world.say(world.admit(lamp)).empty());
+  world.changes.clear();
   world.devices.settle("another");
   world.devices.settle(lamp.id());
   world.finish();
@@ -217,6 +238,30 @@ TEST_CASE("just-in-time registration: pending, and told each time") {
   CHECK(world.changes.empty());
 }
 
+TEST_CASE("a certificate that is for servers is no device's, registered or not") {
+  World world;
+  const auto authority = World::authority("others", world.random);
+  auto servers = crypto::self_sign({crypto::Profile::root,
+                                    "root",
+                                    {},
+                                    world.clock.now(),
+                                    WallTime{world.clock.now().ms + std::int64_t{864'000'000}}},
+                                   authority.key, world.random);
+  REQUIRE(servers);
+  const crypto::Authority root{*servers, authority.key};
+  const auto made = crypto::issue({crypto::Profile::server,
+                                   "localhost",
+                                   {"localhost"},
+                                   world.clock.now(),
+                                   WallTime{world.clock.now().ms + std::int64_t{86'400'000}}},
+                                  world.key.public_key(), root, world.random);
+  REQUIRE_MESSAGE(made, made.error().message);
+  REQUIRE(register_issued(world.registry, *made, CertificateStatus::active).ok());
+  world.policy("all", everything);
+  REQUIRE(attach_policy(world.registry, "all", world.arn(*made)).ok());
+  CHECK(contains(world.say(world.admit(*made)), "is not for TLS clients"));
+}
+
 TEST_CASE("what a policy asks of a CONNECT, and the decision that explains it") {
   World world;
   const auto lamp = world.device(
@@ -241,10 +286,12 @@ TEST_CASE("what a policy asks of a CONNECT, and the decision that explains it") 
   const auto decision = world.devices.decisions().find(why.substr(at + 10, 12));
   REQUIRE(decision);
   CHECK(decision->principal == lamp.id());
-  CHECK(decision->action == "iot:Connect");
-  CHECK(decision->resource == "arn:aws:iot:us-east-1:123456789012:client/lamp");
-  CHECK(contains(decision->explanation, "IMPLICIT_DENY"));
-  CHECK(contains(decision->explanation, "aws:SourceIp"));
+  CHECK(decision->client_id == "lamp");
+  CHECK(decision->explanation.action == "iot:Connect");
+  CHECK(decision->explanation.resource == "arn:aws:iot:us-east-1:123456789012:client/lamp");
+  CHECK(decision->explanation.verdict == policy::Verdict::implicit_deny);
+  CHECK(contains(policy::to_text(decision->explanation), "aws:SourceIp"));
+  CHECK(decision->left_out == 0);
   CHECK(!world.devices.decisions().find("none"));
 }
 

@@ -1,7 +1,9 @@
 #include "operations/front_door.h"
 
+#include <array>
 #include <chrono>
 #include <exception>
+#include <span>
 #include <utility>
 
 #include <boost/json.hpp>
@@ -9,7 +11,10 @@
 #include "api/authority.h"
 #include "api/render.h"
 #include "base/log.h"
+#include "iam/entities.h"
 #include "iam/iam.h"
+#include "operations/request_keys.h"
+#include "operations/resource_keys.h"
 
 namespace gnomon::operations {
 
@@ -25,6 +30,7 @@ struct FrontDoor::Visit {
   api::Claim claim{};
   std::shared_ptr<const iam::Caller> caller{};
   json::Value input{};
+  RequestKeys keys{};                                            // of the call, whatever it acts on
   CallCounts::Refused refused = CallCounts::Refused::signature;  // if it is
 
   ApiError refuse(CallCounts::Refused why, ApiError error) {
@@ -43,25 +49,21 @@ const api::Service& guess_service(const net::Request& request) {
   return *api::service_named(form ? "sts" : "iot");
 }
 
-ApiError refuse_key(const api::Service& service, iam::KeyRefusal why) {
-  switch (why) {
-    case iam::KeyRefusal::expired:
-      return api::common_error(service, Fault::expired_token,
-                               "The security token included in the request is expired");
-    case iam::KeyRefusal::unknown:
-    case iam::KeyRefusal::token:
-    case iam::KeyRefusal::inactive:
-      break;
-  }
-  return api::common_error(service, Fault::unknown_key,
-                           "The security token included in the request is invalid.");
+ApiError refuse_key(const api::Service& service, const iam::KeyRefusal& refusal) {
+  using Reason = iam::KeyRefusal::Reason;
+  const Fault fault = refusal.reason == Reason::expired       ? Fault::expired_token
+                      : refusal.reason == Reason::unavailable ? Fault::unavailable
+                                                              : Fault::unknown_key;
+  return api::common_error(service, fault, refusal.message);
 }
 
 ApiError deny(const api::Service& service, const iam::Caller& caller, std::string_view action,
               std::string_view resource, policy::Verdict verdict) {
   std::string message = "User: " + caller.arn + " is not authorized to perform: ";
   message.append(action).append(" on resource: ").append(resource);
-  if (verdict == policy::Verdict::explicit_deny) {
+  if (iam::is_barred(caller, action)) {
+    message += " because a session of GetSessionToken cannot call IAM";
+  } else if (verdict == policy::Verdict::explicit_deny) {
     message += " with an explicit deny in a policy";
   } else {
     message.append(" because no policy allows the ").append(action).append(" action");
@@ -69,38 +71,21 @@ ApiError deny(const api::Service& service, const iam::Caller& caller, std::strin
   return api::common_error(service, Fault::denied, std::move(message));
 }
 
-// The keys of a request, and what they point to.
-class Keys {
- public:
-  void add(std::string key, std::vector<std::string> values) {
-    owned_.push_back({std::move(key), std::move(values)});
-  }
-  // Valid until the next add().
-  std::span<const policy::KeyValues> view() {
-    views_.clear();
-    values_.clear();
-    for (const api::KeyWithValues& one : owned_)
-      values_.emplace_back(one.values.begin(), one.values.end());
-    for (std::size_t i = 0; i < owned_.size(); ++i) views_.push_back({owned_[i].key, values_[i]});
-    return views_;
-  }
-
- private:
-  std::vector<api::KeyWithValues> owned_;
-  std::vector<std::vector<std::string_view>> values_;
-  std::vector<policy::KeyValues> views_;
-};
-
-void add_global_keys(Keys& keys, const Arrival& arrival, std::string_view region) {
-  keys.add("aws:SourceIp", {arrival.address});
-  keys.add("aws:SecureTransport", {arrival.encrypted ? "true" : "false"});
-  keys.add("aws:RequestedRegion", {std::string(region)});
-  keys.add("aws:ViaAWSService", {"false"});
+// The keys that every request has, whatever is asked.
+std::vector<api::KeyWithValues> global_keys(const Arrival& arrival, const std::string& region) {
+  std::vector<api::KeyWithValues> keys{
+      {"aws:SourceIp", {arrival.address}},
+      {"aws:SecureTransport", {arrival.encrypted ? "true" : "false"}},
+      {"aws:RequestedRegion", {region}},
+      {"aws:PrincipalIsAWSService", {"false"}},
+      {"aws:ViaAWSService", {"false"}},
+  };
   for (const auto& [key, header] :
        {std::pair("aws:UserAgent", "user-agent"), std::pair("aws:Referer", "referer")}) {
     if (arrival.request.count(header) > 0)
-      keys.add(key, {std::string(arrival.request.header(header))});
+      keys.push_back({key, {std::string(arrival.request.header(header))}});
   }
+  return keys;
 }
 
 }  // namespace
@@ -152,13 +137,11 @@ std::optional<ApiError> FrontDoor::admit(Visit& visit) const {
                 api::demands_of(*visit.call.operation, visit.claim, setup_.world.registry.region));
 }
 
-FrontDoor::Signed FrontDoor::who_signed(const net::Request& request,
-                                        std::string_view service) const {
-  const Arrival arrival{request, "", false};
+FrontDoor::Signed FrontDoor::who_signed(const Arrival& arrival, std::string_view service) const {
   Visit visit{arrival, setup_.shown.now(), api::service_named("iot")};
   Signed who{nullptr, {}, api::new_request_id(setup_.random)};
   std::optional<ApiError> error;
-  if (const auto refusal = api::read_claim(request, visit.claim)) {
+  if (const auto refusal = api::read_claim(arrival.request, visit.claim)) {
     error = api::to_error(*visit.service, *refusal);
   } else {
     error = verify(visit, {.service = service,
@@ -170,42 +153,78 @@ FrontDoor::Signed FrontDoor::who_signed(const net::Request& request,
     who.error = std::move(*error);
   } else {
     who.caller = std::move(visit.caller);
+    who.keys = global_keys(arrival, setup_.world.registry.region);
+    who.security_token = std::move(visit.claim.security_token);
   }
   return who;
 }
 
 // ---- what it may do
 
-std::optional<ApiError> FrontDoor::authorise(const Visit& visit) const {
-  if (visit.caller == nullptr) return std::nullopt;  // its row lets anybody call it
+std::optional<ApiError> FrontDoor::authorise(Visit& visit) const {
+  // Its row lets anybody call it, or nothing is forbidden to who calls.
+  if (visit.caller == nullptr || visit.caller->may_do_anything()) return std::nullopt;
   const iam::Caller& caller = *visit.caller;
   const registry::Registry& registry = setup_.world.registry;
   const api::Row& row = *visit.call.operation->row;
-  Keys keys;
-  for (api::KeyWithValues& one : api::condition_keys(row, visit.input))
-    keys.add(std::move(one.key), std::move(one.values));
-  add_global_keys(keys, visit.arrival, registry.region);
-  const auto check = [&](std::string_view action,
-                         std::string_view resource) -> std::optional<ApiError> {
-    const policy::Verdict verdict = iam::authorise(
-        caller, {.action = action, .resource = resource, .keys = keys.view(), .now = visit.now});
-    if (verdict == policy::Verdict::allowed) return std::nullopt;
-    return deny(*visit.service, caller, action, resource, verdict);
+  RequestKeys keys = visit.keys;
+  keys.add(api::condition_keys(row, visit.input));
+
+  // What cannot be read may be what a Deny asks for.
+  std::optional<ApiError> unknown;
+  const auto cannot_tell = [&](std::string message) {
+    unknown = api::common_error(*visit.service, Fault::unavailable, std::move(message));
   };
-  const auto resources = api::resources(
-      row, visit.input,
-      {.account = registry.account,
-       .region = registry.region,
-       .caller = caller.user_name,
-       .path_of = [](std::string_view, std::string_view) { return std::string("/"); }});
-  for (const std::string_view action : api::actions(row, visit.input)) {
-    for (const std::string& resource : resources) {
-      if (auto error = check(action, resource)) return error;
+  const auto path_of = [&](std::string_view kind, std::string_view name) -> std::string {
+    const auto entity = iam::get_entity(
+        setup_.world.iam,
+        {kind == "user" ? iam::EntityKind::user : iam::EntityKind::role, std::string(name)});
+    if (entity) return entity->path;
+    if (entity.error().kind == iam::Kind::unavailable) cannot_tell(entity.error().message);
+    return "/";
+  };
+  const auto check = [&](std::span<const std::string_view> actions,
+                         std::string_view resource) -> std::optional<ApiError> {
+    const std::size_t of_call = keys.size();
+    auto of_resource = resource_keys(setup_.world, row, resource);
+    if (!of_resource) {
+      cannot_tell(of_resource.error().message);
+      return unknown;
     }
+    keys.add(*std::move(of_resource));
+    const auto view = keys.view();
+    std::optional<ApiError> error;
+    for (const std::string_view action : actions) {
+      const policy::Verdict verdict = iam::authorise(caller, {.action = action,
+                                                              .resource = resource,
+                                                              .keys = view,
+                                                              .now = visit.now,
+                                                              .principal = {}});
+      if (verdict == policy::Verdict::allowed) continue;
+      error = deny(*visit.service, caller, action, resource, verdict);
+      break;
+    }
+    keys.cut(of_call);
+    return error;
+  };
+
+  const auto actions = api::actions(row, visit.input);
+  if (!actions.empty()) {
+    const auto resources = api::resources(row, visit.input,
+                                          {.account = registry.account,
+                                           .region = registry.region,
+                                           .caller = caller.user_name,
+                                           .path_of = path_of});
+    if (unknown) return unknown;
+    for (const std::string& resource : resources)
+      if (auto error = check(actions, resource)) return error;
   }
+  constexpr std::array<std::string_view, 1> pass_role{"iam:PassRole"};
   for (const api::RoleToPass& role : api::roles_to_pass(row, visit.input)) {
+    const std::size_t of_call = keys.size();
     keys.add("iam:PassedToService", {std::string(role.service)});
-    if (auto error = check("iam:PassRole", role.role_arn)) return error;
+    if (auto error = check(pass_role, role.role_arn)) return error;
+    keys.cut(of_call);
   }
   return std::nullopt;
 }
@@ -218,9 +237,11 @@ std::optional<ApiError> FrontDoor::handle(Visit& visit, Answer& answer) const {
   if (handler == nullptr) return visit.refuse(Refused::unknown, api::not_built(operation));
   if (auto error = api::bind(visit.call, visit.arrival.request, visit.input))
     return visit.refuse(Refused::input, std::move(*error));
+  visit.keys.add(global_keys(visit.arrival, setup_.world.registry.region));
   if (auto error = authorise(visit)) return visit.refuse(Refused::policy, std::move(*error));
   static const iam::Caller nobody;
-  Context context{setup_.world, operation, visit.caller ? *visit.caller : nobody, visit.now};
+  Context context{setup_.world, operation, visit.caller ? *visit.caller : nobody, visit.now,
+                  visit.keys.view()};
   json::Value output = boost::json::object();
   const Instant began = setup_.clock.now();
   Outcome outcome = handler(context, visit.input, output);
@@ -244,8 +265,7 @@ Answer FrontDoor::serve(const Arrival& arrival) const {
     if (!error) error = handle(visit, answer);
   } catch (const std::exception& bug) {
     log_error("api_bug", {{"request", answer.request_id}, {"what", bug.what()}});
-    answer.done = {};
-    visit.refused = Refused::count_;
+    visit.refused = Refused::count_;  // what was written has its effects all the same
     error = api::common_error(*visit.service, Fault::internal,
                               "An internal error occurred; the log of the server tells more under "
                               "the id of this request.");

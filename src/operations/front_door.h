@@ -4,7 +4,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "api/authority.h"
 #include "api/operation.h"
 #include "api/sigv4.h"
 #include "net/http_message.h"
@@ -53,14 +55,16 @@ class FrontDoor {
     std::shared_ptr<const iam::Caller> caller;  // null: nobody
     api::ApiError error{};                      // why
     std::string request_id{};
+    std::string security_token{};            // of a temporary key; or ""
+    std::vector<api::KeyWithValues> keys{};  // condition keys, for all that is asked on it
   };
-  [[nodiscard]] Signed who_signed(const net::Request& request, std::string_view service) const;
+  [[nodiscard]] Signed who_signed(const Arrival& arrival, std::string_view service) const;
 
  private:
   struct Visit;
   [[nodiscard]] std::optional<api::ApiError> admit(Visit& visit) const;
   [[nodiscard]] std::optional<api::ApiError> admit_open(Visit& visit) const;
-  [[nodiscard]] std::optional<api::ApiError> authorise(const Visit& visit) const;
+  [[nodiscard]] std::optional<api::ApiError> authorise(Visit& visit) const;
   [[nodiscard]] std::optional<api::ApiError> handle(Visit& visit, Answer& answer) const;
   [[nodiscard]] std::optional<api::ApiError> verify(Visit& visit,
                                                     const api::Demands& demands) const;

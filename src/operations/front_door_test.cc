@@ -9,47 +9,13 @@
 #include <doctest/doctest.h>
 
 #include "api/compatibility.h"
-#include "iam/iam.h"
-#include "provisioning/provisioning.h"
-#include "registry/registry_fixture.h"
+#include "operations/front_door_fixture.h"
 
 namespace gnomon::operations {
 namespace {
 
-constexpr const char* key_id = "AKIAIOSFODNN7EXAMPLE";
-constexpr const char* secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-
-struct Fixture {
-  net::Request request(std::string method, std::string target, std::string body = {}) {
-    return {std::move(method), std::move(target), {{"Host", "localhost:4566"}}, std::move(body)};
-  }
-  net::Request sign(net::Request request, const api::Signer& by) {
-    api::sign(request, by, registry.clock.now());
-    return request;
-  }
-  Answer call(net::Request request) { return door.serve({std::move(request), "192.0.2.1", false}); }
-  // Signed with the root key.
-  Answer signed_call(std::string method, std::string target, std::string body = {}) {
-    return call(sign(request(std::move(method), std::move(target), std::move(body)), signer));
-  }
-
-  registry::Fixture registry;
-  iam::Iam iam{"123456789012", {key_id, secret}};
-  provisioning::Provisioning provisioning{registry.registry};
-  World world{registry.registry, iam, provisioning, "localhost"};
-  SeededRandom random{7};
-  ManualClock monotonic;
-  CallCounts counts;
-  FrontDoor door{{world, random, registry.clock, monotonic, counts}};
-  api::Signer signer{key_id, secret, "", "us-east-1", "iot"};
-};
-
-std::string_view error_type(const Answer& answer) {
-  for (const net::Header& header : answer.response.headers) {
-    if (net::same_name(header.name, "x-amzn-errortype")) return header.value;
-  }
-  return {};
-}
+using testing::error_type;
+using testing::Fixture;
 
 std::uint64_t count(const CallCounts& counts, std::string_view name, std::string_view label) {
   const metrics::Sample sample = counts.sample();
@@ -123,8 +89,10 @@ TEST_CASE("whoever does not prove who they are gets nothing") {
 
 TEST_CASE("a server without a root key knows nobody") {
   Fixture fixture;
-  iam::Iam none("123456789012", {});
-  World world{fixture.registry.registry, none, fixture.provisioning, "localhost"};
+  iam::Iam none = fixture.iam;
+  none.root = {};
+  none.known = iam::make_known_callers();
+  World world{fixture.registry.registry, none, fixture.provisioning, fixture.devices, "localhost"};
   const FrontDoor door(
       {world, fixture.random, fixture.registry.clock, fixture.monotonic, fixture.counts});
   api::Signer empty = fixture.signer;
@@ -158,6 +126,15 @@ TEST_CASE("what is not there says so in the form of its protocol") {
   CHECK(answer.response.body.find("<Code>MissingAuthenticationToken</Code>") != std::string::npos);
 }
 
+TEST_CASE("iot is signed under its older name too, and nothing else is") {
+  Fixture fixture;
+  fixture.signer.service = "execute-api";
+  CHECK(fixture.signed_call("POST", "/things/lamp", "{}").response.status == 200);
+  CHECK(fixture.signed_call("GET", "/things/nobody").response.status == 404);
+  fixture.signer.secret += 'x';
+  CHECK(fixture.signed_call("GET", "/things/lamp").response.status == 403);
+}
+
 TEST_CASE("what is wrong with an input is told, and nothing is done") {
   Fixture fixture;
   const Answer answer = fixture.signed_call("POST", "/things/a%20b", "{}");
@@ -173,13 +150,21 @@ TEST_CASE("who signs a WebSocket") {
   device.service = "iotdevicegateway";
   net::Request upgrade = fixture.request("GET", "/mqtt");
   api::presign(upgrade, device, fixture.registry.clock.now());
-  const auto who = fixture.door.who_signed(upgrade, "iotdevicegateway");
+  upgrade.headers.push_back({"User-Agent", "lamp/1"});
+  const auto who = fixture.door.who_signed({upgrade, "192.0.2.9", true}, "iotdevicegateway");
   REQUIRE(who.caller != nullptr);
+  using Keys = std::vector<api::KeyWithValues>;
+  CHECK(who.keys == Keys{{"aws:SourceIp", {"192.0.2.9"}},
+                         {"aws:SecureTransport", {"true"}},
+                         {"aws:RequestedRegion", {"us-east-1"}},
+                         {"aws:PrincipalIsAWSService", {"false"}},
+                         {"aws:ViaAWSService", {"false"}},
+                         {"aws:UserAgent", {"lamp/1"}}});
   CHECK(who.caller->kind == iam::Caller::Kind::root);
 
-  CHECK(fixture.door.who_signed(upgrade, "iot").caller == nullptr);
+  CHECK(fixture.door.who_signed({upgrade, "", false}, "iot").caller == nullptr);
   upgrade.target += "0";
-  const auto nobody = fixture.door.who_signed(upgrade, "iotdevicegateway");
+  const auto nobody = fixture.door.who_signed({upgrade, "", false}, "iotdevicegateway");
   CHECK(nobody.caller == nullptr);
   CHECK(nobody.error.status >= 400);
 }

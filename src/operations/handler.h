@@ -3,6 +3,7 @@
 // knows.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,11 +15,15 @@
 #include "base/result.h"
 #include "iam/caller.h"
 #include "json/json.h"
+#include "policy/policy_set.h"
 #include "registry/registry.h"
 #include "store/store.h"
 
 namespace gnomon::iam {
-class Iam;
+struct Iam;
+}
+namespace gnomon::identity {
+class Devices;
 }
 namespace gnomon::provisioning {
 struct Provisioning;
@@ -31,6 +36,7 @@ struct World {
   registry::Registry& registry;
   iam::Iam& iam;
   provisioning::Provisioning& provisioning;
+  identity::Devices& devices;
   std::string endpoint;  // "localhost": what DescribeEndpoint tells
 };
 
@@ -40,12 +46,16 @@ struct Context {
   const api::Operation& operation;
   const iam::Caller& caller;
   WallTime now;
+  // The condition keys that any call has: aws:SourceIp, aws:SecureTransport, …
+  std::span<const policy::KeyValues> keys{};
 };
 
 // What comes of it beside the output.
 struct Done {
   store::Sequence sequence = 0;  // durable first, then the answer and the effects leave; 0: nothing
   registry::Effects effects{};
+  bool callers =
+      false;  // what callers may do has changed: whoever signed is to be asked about again
 };
 using Outcome = Result<Done, api::ApiError>;
 

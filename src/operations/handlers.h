@@ -24,9 +24,18 @@ Entries iot_certificates();
 Entries iot_authorities();
 Entries iot_policies();
 Entries iot_attachments();
+Entries iot_authorization();
 Entries iot_provisioning();
 Entries iot_role_aliases();
 Entries iot_tags();
 Entries iot_account();
+Entries iam_users();
+Entries iam_roles();
+Entries iam_entities();
+Entries iam_absent();
+Entries iam_policies();
+Entries iam_attachments();
+Entries sts();
+Entries gnomon_policy();
 
 }  // namespace gnomon::operations

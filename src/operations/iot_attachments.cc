@@ -12,33 +12,43 @@ namespace {
 
 namespace bj = boost::json;
 
-template <const char* target>
-Outcome attach(Context& context, const json::Value& input, json::Value&) {
-  return answer_written(registry::attach_policy(
-      context.world.registry, text_copy(input, "policyName"), text_copy(input, target)));
+// The member that names what a policy is attached to. `principal`: of the older operations, which
+// know certificates and Cognito identities only.
+constexpr char target[] = "target";
+constexpr char principal[] = "principal";
+
+template <const char* member>
+registry::Reply<registry::Nothing> check(const Context& context, const json::Value& input) {
+  if (std::string_view(member) == target) return registry::Nothing{};
+  return registry::check_principal(context.world.registry, text(input, member));
 }
 
-template <const char* target>
+template <const char* member>
+Outcome attach(Context& context, const json::Value& input, json::Value&) {
+  if (const auto good = check<member>(context, input); !good) return to_error(good.error());
+  return answer_written(registry::attach_policy(
+      context.world.registry, text_copy(input, "policyName"), text_copy(input, member)));
+}
+
+template <const char* member>
 Outcome detach(Context& context, const json::Value& input, json::Value&) {
+  if (const auto good = check<member>(context, input); !good) return to_error(good.error());
   return answer_written(registry::detach_policy(
-      context.world.registry, text_copy(input, "policyName"), text_copy(input, target)));
+      context.world.registry, text_copy(input, "policyName"), text_copy(input, member)));
 }
 
 // By their names; ascendingOrder, which ListPrincipalPolicies has, means nothing for that.
-template <const char* target>
+template <const char* member>
 Outcome list_policies(Context& context, const json::Value& input, json::Value& output) {
+  if (const auto good = check<member>(context, input); !good) return to_error(good.error());
   return answer_page(
-      registry::list_attached_policies(context.world.registry, text(input, target),
+      registry::list_attached_policies(context.world.registry, text(input, member),
                                        flag(input, "recursive").value_or(false),
                                        page_of(input, by_marker)),
       output, "policies", by_marker, [](const registry::PolicyEntry& policy) -> bj::value {
         return {{"policyName", policy.policy_name}, {"policyArn", policy.policy_arn}};
       });
 }
-
-// The member that names what a policy is attached to.
-constexpr char target[] = "target";
-constexpr char principal[] = "principal";
 
 Outcome list_targets_for_policy(Context& context, const json::Value& input, json::Value& output) {
   return answer_page(

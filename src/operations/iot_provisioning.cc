@@ -1,9 +1,11 @@
 // CreateProvisioningTemplate, DescribeProvisioningTemplate, UpdateProvisioningTemplate,
-// DeleteProvisioningTemplate, ListProvisioningTemplates, their versions, RegisterThing.
+// DeleteProvisioningTemplate, ListProvisioningTemplates, their versions, CreateProvisioningClaim,
+// RegisterThing.
 #include <boost/json.hpp>
 
 #include "operations/handlers.h"
 #include "operations/iot_answer.h"
+#include "provisioning/fleet.h"
 #include "provisioning/register_thing.h"
 #include "provisioning/templates.h"
 
@@ -151,14 +153,45 @@ Outcome list_provisioning_template_versions(Context& context, const json::Value&
       });
 }
 
-Outcome register_thing(Context& context, const json::Value& input, json::Value& output) {
+Outcome create_provisioning_claim(Context& context, const json::Value& input, json::Value& output) {
   return answer_written(
-      provisioning::register_thing(context.world.provisioning, text(input, "templateBody"),
-                                   text_map(input, "parameters")),
-      [&](const provisioning::RegisteredThing& made) {
-        output = {{"certificatePem", or_null(made.certificate_pem)},
-                  {"resourceArns", bj::value_from(made.resource_arns)}};
+      provisioning::create_provisioning_claim(context.world.provisioning,
+                                              text_copy(input, "templateName")),
+      [&](const provisioning::ProvisioningClaim& made) {
+        bj::object keys{{"PublicKey", made.public_key}, {"PrivateKey", made.private_key}};
+        output = {{"certificateId", made.certificate_id},
+                  {"certificatePem", made.certificate_pem},
+                  {"keyPair", std::move(keys)},
+                  {"expiration", made.expiration.ms}};
       });
+}
+
+// Whoever registers a thing must be allowed to do what the template does: else a template would do
+// for them what they may not, as giving a certificate a policy.
+std::optional<api::ApiError> refuse_plan(const Context& context, const provisioning::Plan& plan) {
+  for (const auto& [action, resource] : provisioning::needs_of(context.world.registry, plan)) {
+    const policy::Request request{
+        .action = action, .resource = resource, .keys = context.keys, .now = context.now};
+    if (iam::authorise(context.caller, request) == policy::Verdict::allowed) continue;
+    return api::common_error(*context.operation.service, api::Fault::denied,
+                             "User: " + context.caller.arn +
+                                 " is not authorized to perform: " + action +
+                                 " on resource: " + resource + ", which the template does");
+  }
+  return std::nullopt;
+}
+
+Outcome register_thing(Context& context, const json::Value& input, json::Value& output) {
+  provisioning::Provisioning& provisioning = context.world.provisioning;
+  const auto plan = provisioning::plan_of(provisioning, text(input, "templateBody"),
+                                          text_map(input, "parameters"));
+  if (!plan) return to_error(plan.error());
+  if (auto refusal = refuse_plan(context, *plan)) return std::move(*refusal);
+  return answer_written(provisioning::register_thing(provisioning, *plan),
+                        [&](const provisioning::RegisteredThing& made) {
+                          output = {{"certificatePem", or_null(made.certificate_pem)},
+                                    {"resourceArns", bj::value_from(made.resource_arns)}};
+                        });
 }
 
 constexpr Entry entries[] = {
@@ -171,6 +204,7 @@ constexpr Entry entries[] = {
     {"DescribeProvisioningTemplateVersion", describe_provisioning_template_version},
     {"DeleteProvisioningTemplateVersion", delete_provisioning_template_version},
     {"ListProvisioningTemplateVersions", list_provisioning_template_versions},
+    {"CreateProvisioningClaim", create_provisioning_claim},
     {"RegisterThing", register_thing},
 };
 

@@ -58,6 +58,7 @@ class Explainer {
     const bool too_long = request_.action.size() > limits::policy_action_bytes_max;
     const std::string action = rule.folds ? lowered(request_.action) : std::string(request_.action);
     out.miss = too_long ? Miss::action : set_.miss(rule, action, lookup_);
+    out.missing = missing(out, *source.document, statement);
     out.why = why(out, rule, statement);
     return out;
   }
@@ -104,6 +105,44 @@ class Explainer {
            " does not hold: " + (actual.empty() ? "the key is missing" : "it is " + list(actual));
   }
 
+  // In a statement for another action none, for another resource none of the conditions.
+  std::vector<std::string> missing(const ExplainedStatement& explained, const Document& document,
+                                   const Statement& statement) {
+    std::vector<std::string> out;
+    const auto add = [&](const std::string& name) {
+      const auto same = [&](const std::string& other) { return same_key(other, name); };
+      if (std::ranges::none_of(out, same)) out.push_back(name);
+    };
+    if (explained.miss == Miss::action || explained.miss == Miss::principal) return out;
+    for (const ExplainedVariable& variable : explained.variables) {
+      const bool looked_at =
+          explained.miss != Miss::resource ||
+          std::ranges::any_of(statement.resources.patterns, [&](const std::string& text) {
+            return names(text, document.resource_syntax(), variable.name);
+          });
+      if (looked_at && variable.values.empty()) add(variable.name);
+    }
+    if (explained.miss == Miss::resource) return out;
+    for (const Condition& condition : statement.conditions) {
+      if (lookup_.values(index(condition.key)).empty()) add(condition.key);
+    }
+    return out;
+  }
+
+  static bool names(std::string_view text, Syntax syntax, std::string_view variable) {
+    const auto parts = split(text, syntax);
+    return std::ranges::any_of(*parts, [&](const Part& part) {
+      return part.kind == Part::Kind::variable && same_key(part.text, variable);
+    });
+  }
+
+  // Of a key that a statement names.
+  [[nodiscard]] std::uint32_t index(std::string_view name) const {
+    const auto key = std::ranges::find_if(
+        set_.keys_, [&](const auto& candidate) { return same_key(candidate.name, name); });
+    return static_cast<std::uint32_t>(key - set_.keys_.begin());
+  }
+
   // Every variable that the statement's texts name, once.
   std::vector<ExplainedVariable> variables(const PolicySet::Rule& rule, const Document& document,
                                            const Statement& statement) {
@@ -129,9 +168,7 @@ class Explainer {
 
   ExplainedVariable variable(const PolicySet::Rule& rule, const Part& part) {
     ExplainedVariable out{part.text, {}, {}};
-    const auto key = std::ranges::find_if(
-        set_.keys_, [&](const auto& candidate) { return same_key(candidate.name, part.text); });
-    const auto values = lookup_.values(static_cast<std::uint32_t>(key - set_.keys_.begin()));
+    const auto values = lookup_.values(index(part.text));
     out.values.assign(values.begin(), values.end());
     if (values.size() == 1) {
       if (rule.strict && !is_plain(values[0])) {

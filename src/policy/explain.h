@@ -25,6 +25,7 @@ struct ExplainedStatement {
   Grant grant = Grant::none;  // of a resource's policy: how it names who asks
   std::string why;            // of a miss: a sentence that names what did not match
   std::vector<ExplainedVariable> variables;
+  std::vector<std::string> missing;  // keys without a value that were looked at
 };
 
 struct Explanation {

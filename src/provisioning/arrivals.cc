@@ -16,14 +16,25 @@ using registry::Reply;
 
 namespace {
 
-Reply<std::string> body_of(const Provisioning& provisioning,
-                           const registry::RegistrationConfig& config) {
-  if (config.template_name.empty()) return config.template_body;
+// What is to be done for those who arrive, and by which role.
+struct Order {
+  std::string template_body, role_arn, source;
+};
+
+Reply<Order> order_of(const Provisioning& provisioning,
+                      const registry::CaCertificateDescription& ca) {
+  const auto config = ca.registration_config.value_or(registry::RegistrationConfig{});
+  if (config.template_name.empty())
+    return Order{config.template_body, config.role_arn, ca.certificate_arn};
   auto found = describe_template(provisioning, config.template_name);
   if (!found) return found.error();
-  if (found->enabled && found->type == TemplateType::jitp) return std::move(found->template_body);
-  return registry::invalid("The provisioning template " + config.template_name +
-                           " is not enabled, or not of type JITP.");
+  if (!found->enabled || found->type != TemplateType::jitp) {
+    return registry::invalid("The provisioning template " + config.template_name +
+                             " is not enabled, or not of type JITP.");
+  }
+  return Order{std::move(found->template_body),
+               config.role_arn.empty() ? found->provisioning_role_arn : config.role_arn,
+               found->template_arn};
 }
 
 }  // namespace
@@ -51,16 +62,18 @@ registry::Written<Nothing> provision_arrival(Provisioning& provisioning,
                                              const crypto::Certificate& certificate,
                                              const registry::CaCertificateDescription& ca) {
   registry::Registry& registry = provisioning.registry;
-  const auto body =
-      body_of(provisioning, ca.registration_config.value_or(registry::RegistrationConfig{}));
-  if (!body) return body.error();
-  const auto read = Template::parse(*body);
+  const auto order = order_of(provisioning, ca);
+  if (!order) return order.error();
+  const auto read = Template::parse(order->template_body);
   if (!read) return registry::invalid(read.error().message);
   // Nothing else may be provisioned by a stranger's arrival than the certificate that it proves.
   if (!read->takes_certificate_id())
     return registry::invalid("The template does not provision the certificate that arrives.");
   const auto plan = read->resolve(with_account(registry, parameters_of(certificate)));
   if (!plan) return registry::invalid(plan.error().message);
+  if (auto permitted = check_permit(provisioning, order->role_arn, order->source, *plan);
+      !permitted)
+    return permitted.error();
   return change(registry, [&](registry::Change& change) -> Reply<Nothing> {
     if (auto there = register_arrival(change, certificate, ca.certificate_id); !there)
       return there.error();

@@ -167,5 +167,44 @@ TEST_CASE("whichever call the store refuses, an arrival is not half provisioned"
   CHECK(world.missing("lamp", lamp.id()).empty());
 }
 
+TEST_CASE("what is done is the role's, all of it or nothing") {
+  World world(jitp_body());
+  const auto lamp = world.issue("lamp");
+  std::vector<std::string> asked;
+  world.roles.permit = [&](std::string_view action, std::string_view resource) {
+    asked.push_back(std::string(action) + ' ' + std::string(resource));
+    return true;
+  };
+  CHECK(world.admitted_at_second(lamp));
+  CHECK(world.roles.taken ==
+        std::string(role) + ' ' + arn(world.registry, "cacert/" + world.ca.certificate.id()));
+  const std::string certificate = world.certificate_arn(lamp.id());
+  const std::string thing = arn(world.registry, "thing/lamp");
+  CHECK(asked == std::vector<std::string>{
+                     "iot:UpdateCertificate " + certificate, "iot:CreateThing " + thing,
+                     "iot:UpdateThing " + thing,
+                     "iot:CreateThing " + arn(world.registry, "billinggroup/paid"),
+                     "iot:AddThingToThingGroup " + thing,
+                     "iot:AddThingToThingGroup " + arn(world.registry, "thinggroup/attic"),
+                     "iot:AttachThingPrincipal " + certificate, "iot:AttachPolicy " + certificate});
+
+  // Without any one of them nothing is provisioned, nor without the role.
+  for (const std::string& without : asked) {
+    CAPTURE(without);
+    World bounded(jitp_body());
+    const auto other = bounded.issue("lamp");
+    bounded.roles.permit = [&](std::string_view action, std::string_view resource) {
+      const std::string need = std::string(action) + ' ' + std::string(resource);
+      return need.substr(0, need.rfind('/')) != without.substr(0, without.rfind('/'));
+    };
+    for (int times = 0; times < 2; ++times)
+      CHECK(bounded.admit(other).ends_with("is PENDING_ACTIVATION"));
+    CHECK(bounded.missing("lamp", other.id()) == "thing");
+  }
+  World refused(jitp_body());
+  refused.roles.permit = nullptr;
+  CHECK(refused.admit(refused.issue("lamp")).ends_with("is PENDING_ACTIVATION"));
+}
+
 }  // namespace
 }  // namespace gnomon::provisioning

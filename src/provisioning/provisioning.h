@@ -2,9 +2,11 @@
 // group of them (README.md), as those of the registry.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
+#include "crypto/seal.h"
 #include "provisioning/expression.h"
 #include "registry/registry.h"
 
@@ -31,9 +33,24 @@ class Hook {
   virtual Result<HookAnswer> ask(const HookRequest& request) = 0;
 };
 
+// Whether somebody may do this, an action, with that, an ARN.
+using Permit = std::function<bool(std::string_view action, std::string_view resource)>;
+
+// Roles: what provisioning is done with: the role of a template or of a CA's registration config,
+// taken for that one. Threads: the pool's, any of them.
+class Roles {
+ public:
+  virtual ~Roles() = default;
+  // `source`: the ARN of the template or CA. Errors: denied (there is no such role, or it does not
+  // trust iot.amazonaws.com), unavailable.
+  virtual Result<Permit> take(const std::string& role_arn, const std::string& source) = 0;
+};
+
 // Provisioning: the ports. Owner: the server. Threads: any, all operations: a pool's.
 struct Provisioning {
   registry::Registry& registry;
+  const crypto::Sealer& sealer;  // for ownership tokens
+  Roles& roles;
   Hook* hook = nullptr;  // null: templates that name a hook are refused
 };
 

@@ -23,6 +23,17 @@ constexpr const char* connect_document =
     R"({"Effect":"Allow","Action":"iot:Connect","Resource":"*"}})";
 constexpr const char* role = "arn:aws:iam::123456789012:role/provision";
 
+// Every role may do everything, or what is said.
+struct GivenRoles final : Roles {
+  Permit permit = [](std::string_view, std::string_view) { return true; };
+  std::string taken;  // the last one, and what for
+  Result<Permit> take(const std::string& role_arn, const std::string& source) override {
+    taken = role_arn + ' ' + source;
+    if (!permit) return Error{Code::denied, "The role " + role_arn + " is not to be had."};
+    return permit;
+  }
+};
+
 struct Fixture : registry::Fixture {
   Fixture() {
     for (const char* type : {"bulb", "tube"})
@@ -32,7 +43,9 @@ struct Fixture : registry::Fixture {
     REQUIRE(create_billing_group(registry, {"paid", "", {}}).ok());
     REQUIRE(create_policy(registry, {"may", connect_document, {}}).ok());
   }
-  Provisioning provisioning{registry};
+  crypto::Sealer sealer{crypto::MasterKey{}};
+  GivenRoles roles;
+  Provisioning provisioning{registry, sealer, roles};
 
   [[nodiscard]] std::string certificate_arn(const std::string& id) const {
     return arn(registry, "cert/" + id);

@@ -180,26 +180,81 @@ Reply<RegisteredThing> apply(Change& change, const Plan& plan,
   return Application(change, plan, issued).run();
 }
 
-registry::Written<RegisteredThing> register_thing(Provisioning& provisioning,
-                                                  std::string_view template_body,
-                                                  const Parameters& parameters) {
-  registry::Registry& registry = provisioning.registry;
+Reply<Plan> plan_of(const Provisioning& provisioning, std::string_view template_body,
+                    const Parameters& parameters) {
   const auto body = Template::parse(template_body);
   if (!body) return registry::invalid(body.error().message);
-  const auto plan = body->resolve(with_account(registry, parameters));
+  auto plan = body->resolve(with_account(provisioning.registry, parameters));
   if (!plan) return registry::invalid(plan.error().message);
+  return *std::move(plan);
+}
+
+std::vector<Need> needs_of(const registry::Registry& registry, const Plan& plan) {
+  std::vector<Need> needs;
+  const auto add = [&](const char* action, const std::string& resource) {
+    needs.push_back({action, resource == "*" ? resource : registry::arn(registry, resource)});
+  };
+  std::string certificate = "cert/*";
+  if (plan.certificate) {
+    const CertificatePlan& wanted = *plan.certificate;
+    if (!wanted.certificate_id.empty()) certificate = "cert/" + wanted.certificate_id;
+    if (!wanted.request_pem.empty()) {
+      add("iot:CreateCertificateFromCsr", "*");
+    } else if (!wanted.certificate_pem.empty()) {
+      add("iot:RegisterCertificate", "*");
+    }
+    add("iot:UpdateCertificate", certificate);
+  }
+  if (plan.thing) {
+    const ThingPlan& thing = *plan.thing;
+    const std::string name = "thing/" + thing.thing_name;
+    add("iot:CreateThing", name);
+    add("iot:UpdateThing", name);
+    if (!thing.billing_group.empty()) add("iot:CreateThing", "billinggroup/" + thing.billing_group);
+    if (thing.thing_groups) {
+      add("iot:AddThingToThingGroup", name);
+      for (const std::string& group : *thing.thing_groups)
+        add("iot:AddThingToThingGroup", "thinggroup/" + group);
+      if (thing.on_groups == Override::replace) add("iot:RemoveThingFromThingGroup", name);
+    }
+    if (plan.certificate) add("iot:AttachThingPrincipal", certificate);
+  }
+  for (const PolicyPlan& policy : plan.policies) {
+    if (!policy.policy_document.empty()) add("iot:CreatePolicy", "policy/" + policy.policy_name);
+    add("iot:AttachPolicy", certificate);
+  }
+  return needs;
+}
+
+Reply<Nothing> check_permit(const Provisioning& provisioning, const std::string& role_arn,
+                            const std::string& source, const Plan& plan) {
+  const auto permit = provisioning.roles.take(role_arn, source);
+  if (!permit) {
+    const bool trouble = permit.error().code == Code::unavailable;
+    return Failure(trouble ? Kind::service_unavailable : Kind::resource_registration_failure,
+                   permit.error().message);
+  }
+  for (const auto& [action, resource] : needs_of(provisioning.registry, plan)) {
+    if ((*permit)(action, resource)) continue;
+    return Failure(Kind::resource_registration_failure,
+                   "The role " + role_arn + " may not " + action + " on " + resource + '.');
+  }
+  return Nothing{};
+}
+
+registry::Written<RegisteredThing> register_thing(Provisioning& provisioning, const Plan& plan) {
+  registry::Registry& registry = provisioning.registry;
   std::optional<crypto::Certificate> issued;
-  if (plan->certificate && !plan->certificate->request_pem.empty()) {
-    auto made = registry::issue_for_request(registry, plan->certificate->request_pem);
-    if (!made)
-      return failed(plan->certificate->logical_id, registry::invalid(made.error().message));
+  if (plan.certificate && !plan.certificate->request_pem.empty()) {
+    auto made = registry::issue_for_request(registry, plan.certificate->request_pem);
+    if (!made) return failed(plan.certificate->logical_id, registry::invalid(made.error().message));
     issued = std::move(*made);
-  } else if (plan->certificate && plan->certificate->certificate_id.empty() &&
-             plan->certificate->certificate_pem.empty()) {
-    return registry::invalid("Resources." + plan->certificate->logical_id +
+  } else if (plan.certificate && plan.certificate->certificate_id.empty() &&
+             plan.certificate->certificate_pem.empty()) {
+    return registry::invalid("Resources." + plan.certificate->logical_id +
                              ": the certificate or request is empty.");
   }
-  return registry::change(registry, [&](Change& change) { return apply(change, *plan, issued); });
+  return registry::change(registry, [&](Change& change) { return apply(change, plan, issued); });
 }
 
 }  // namespace gnomon::provisioning

@@ -12,8 +12,14 @@ using registry::Kind;
 struct World : Fixture {
   std::string id = certificate(CertificateStatus::pending_activation);
 
+  registry::Written<RegisteredThing> register_by(const std::string& body,
+                                                 const Parameters& parameters) {
+    const auto plan = plan_of(provisioning, body, parameters);
+    if (!plan) return plan.error();
+    return register_thing(provisioning, *plan);
+  }
   auto run(const std::string& body, const std::string& name = "lamp") {
-    return register_thing(provisioning, body, {{"Name", name}, {certificate_id_parameter, id}});
+    return register_by(body, {{"Name", name}, {certificate_id_parameter, id}});
   }
   std::string refused(const std::string& body) {
     const auto before = content();
@@ -86,7 +92,7 @@ TEST_CASE("what is not there is named, and nothing is made") {
         "ResourceRegistrationFailureException Resources.key: The certificate " + world.id +
             " does not exist.");
   CHECK(world.refused("{}").starts_with("InvalidRequestException Resources: "));
-  CHECK(register_thing(world.provisioning, body, {}).error().kind == Kind::invalid_request);
+  CHECK(world.register_by(body, {}).error().kind == Kind::invalid_request);
 }
 
 TEST_CASE("a thing that is there stays, becomes as the template says, or is refused") {
@@ -157,7 +163,7 @@ TEST_CASE("certificates by a request, by themselves, and policies by a document"
       R"("p":{"Type":"AWS::IoT::Policy","Properties":{"PolicyDocument":)" +
       quoted + "}}}}";
   const auto run = [&](const std::string& text, const std::string& x) {
-    return register_thing(world.provisioning, text, {{"X", x}});
+    return world.register_by(text, {{"X", x}});
   };
   const auto request = crypto::write_request("lamp", crypto::PrivateKey::generate_ec_p256());
   for (int i = 0; i < 2; ++i) {  // the policy is made once

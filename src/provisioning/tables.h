@@ -17,6 +17,8 @@ enum class Table : std::uint8_t {
   provisioning_template = registry::template_table,  // template → Template
   role_alias = registry::role_alias_table,           // alias → RoleAlias
   template_version = 98,                             // template, number → TemplateVersion
+  waiting = 99,                                      // until when, certificate id → Waiting
+  waiting_count = 100,                               // → WaitingCount
   tables
 };
 static_assert(static_cast<int>(Table::tables) <= static_cast<int>(records::Owner::nobody));
@@ -52,6 +54,16 @@ struct TemplateVersion {
   static void fields(auto& r, auto& archive) { archive(r.body, r.created); }
 };
 
+// A certificate that lasts only so long, unless a device is provisioned with it.
+struct Waiting {
+  bool claim = false;  // it is no device's own: nobody is provisioned with it
+  static void fields(auto& r, auto& archive) { archive(r.claim); }
+};
+struct WaitingCount {
+  std::uint64_t certificates = 0;
+  static void fields(auto& r, auto& archive) { archive(r.certificates); }
+};
+
 struct RoleAlias {
   std::string role_arn;
   std::uint64_t duration_seconds = 0;
@@ -66,4 +78,9 @@ struct RoleAlias {
 [[nodiscard]] inline records::Key version_key(std::string_view name, std::uint64_t version) {
   return key(Table::template_version).text(name).number(version);
 }
+// In the order in which they are due.
+[[nodiscard]] inline records::Key waiting_key(WallTime until, std::string_view certificate_id) {
+  return key(Table::waiting).number(static_cast<std::uint64_t>(until.ms)).last(certificate_id);
+}
+
 }  // namespace gnomon::provisioning

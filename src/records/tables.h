@@ -10,7 +10,7 @@ namespace gnomon::records {
 enum class Owner : std::uint8_t {
   broker = 0,         // broker/records.h: sessions, queues, retained messages, wills
   registry = 32,      // registry/tables.h
-  iam = 64,           // users, roles, their keys
+  iam = 64,           // iam/stored.h
   provisioning = 96,  // provisioning/tables.h
   nobody = 112,
 };

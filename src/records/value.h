@@ -59,8 +59,8 @@ class Writer {
     put(std::uint64_t{list.size()});
     for (const T& entry : list) put(entry);
   }
-  template <class K, class V>
-  void put(const std::map<K, V>& map) {
+  template <class K, class V, class Less>
+  void put(const std::map<K, V, Less>& map) {
     put(std::uint64_t{map.size()});
     for (const auto& [key, value] : map) {
       put(key);
@@ -132,8 +132,8 @@ class Reader {
     list.clear();
     for (std::size_t left = take_size(); left > 0 && good_; --left) take(list.emplace_back());
   }
-  template <class K, class V>
-  void take(std::map<K, V>& map) {
+  template <class K, class V, class Less>
+  void take(std::map<K, V, Less>& map) {
     map.clear();
     for (std::size_t left = take_size(); left > 0 && good_; --left) {
       K key{};

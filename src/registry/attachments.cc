@@ -84,6 +84,11 @@ class Collector {
 
 }  // namespace
 
+Reply<Nothing> check_principal(const Registry& registry, std::string_view principal) {
+  if (const auto named = principal_of(registry, principal); !named) return named.error();
+  return Nothing{};
+}
+
 Reply<Nothing> attach_policy(Change& change, const std::string& policy_name,
                              const std::string& target) {
   auto pair = find(change, policy_name, target);
@@ -164,9 +169,7 @@ Reply<Page<std::string>> list_targets_for_policy(const Registry& registry,
         Listing listing{"targets", key(Table::policy_target).text(policy_name)};
         if (principals_only) {
           listing.name = "principals";
-          listing.keep = [](const Entry& entry) {
-            return target_of(entry.rest).kind != Target::Kind::group;
-          };
+          listing.keep = [](const Entry& entry) { return target_of(entry.rest).is_principal(); };
         }
         return convert<std::string>(list(records, listing, page), [&](const Entry& entry) {
           return to_string(registry, target_of(entry.rest),
@@ -184,12 +187,16 @@ Reply<std::vector<EffectivePolicy>> get_effective_policies(const Registry& regis
       registry.store, [&](records::Transaction& records) -> Reply<std::vector<EffectivePolicy>> {
         Collector collector(registry, records);
         if (!principal.empty()) {
-          const auto named = principal_of(registry, principal);
+          const auto named = parse_target(registry, principal);
           if (!named) return named.error();
           const auto target = find_target(records, *named);
           if (!target) return target.error();
-          const bool identity = target->kind == Target::Kind::identity;
-          collector.add(*target, (identity ? "identity " : "certificate ") + target->id);
+          if (target->kind == Target::Kind::group) {
+            collector.add_group(named->id);
+          } else {
+            const bool identity = target->kind == Target::Kind::identity;
+            collector.add(*target, (identity ? "identity " : "certificate ") + target->id);
+          }
         }
         if (!thing_name.empty()) {
           if (!load_thing(records, thing_name)) return no_thing(thing_name);

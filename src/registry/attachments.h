@@ -16,6 +16,10 @@
 
 namespace gnomon::registry {
 
+// What the operations that AWS has deprecated take (…PrincipalPolicy): the ARN of a certificate of
+// this account or a Cognito identity id, nothing else. Errors: invalid_request.
+Reply<Nothing> check_principal(const Registry& registry, std::string_view principal);
+
 // One that is attached already stays. Errors: resource_not_found (the policy, the certificate, the
 // group), invalid_request (no target), limit_exceeded (10).
 Written<Nothing> attach_policy(Registry& registry, const std::string& policy_name,
@@ -29,7 +33,8 @@ Written<Nothing> detach_policy(Registry& registry, const std::string& policy_nam
 Reply<Page<PolicyEntry>> list_attached_policies(const Registry& registry, std::string_view target,
                                                 bool recursive, const PageRequest& page);
 
-// Targets, as they are named in requests; `principals_only`: no groups. Errors: resource_not_found,
+// Targets, as they are named in requests; `principals_only`: none that
+// check_principal() refuses. Errors: resource_not_found,
 // invalid_request (the token).
 Reply<Page<std::string>> list_targets_for_policy(const Registry& registry,
                                                  std::string_view policy_name, bool principals_only,
@@ -40,11 +45,12 @@ struct EffectivePolicy {
   std::uint64_t version = 0;
   std::string via;  // "certificate 6fa4…", "identity us-east-1:…", "thing group lights"
 };
-// All policies that hold for a principal that connects as a thing: its own, then those of the
-// thing's groups and of the groups above them; each once. Either may be empty. Whether the
+// All policies that hold for a principal (any target of policies) that connects as a thing: its
+// own, of a group those of the groups above it, too; then those of the thing's groups and of the
+// groups above them; each once. Either may be empty. Whether the
 // principal is attached to the thing is not looked at: who decides about a connection asks
-// is_attached() first (principals.h). Errors: resource_not_found (the certificate, the thing),
-// invalid_request (no principal; neither).
+// is_attached() first (principals.h). Errors: resource_not_found (the certificate, the group, the
+// thing), invalid_request (no target; neither).
 Reply<std::vector<EffectivePolicy>> get_effective_policies(const Registry& registry,
                                                            std::string_view principal,
                                                            const std::string& thing_name);

@@ -39,6 +39,10 @@ Reply<bool> was_made(const Registry& registry, std::string_view what) {
   });
 }
 
+bool was_made(Change& change, std::string_view what) {
+  return !change.records.absent(made_key(what));
+}
+
 void note_made(Change& change, std::string_view what) { change.records.put(made_key(what), ""); }
 
 }  // namespace gnomon::registry

@@ -17,6 +17,7 @@ Result<void> stamp(store::Store& store, std::string_view account, std::string_vi
 // Whether `what` ("policies") was made in this folder, and that it is now. What was made and
 // deleted by somebody is not made again. Errors: service_unavailable.
 Reply<bool> was_made(const Registry& registry, std::string_view what);
+[[nodiscard]] bool was_made(Change& change, std::string_view what);
 void note_made(Change& change, std::string_view what);
 
 }  // namespace gnomon::registry

@@ -46,6 +46,8 @@ bool is_built_in(std::string_view id) {
 
 }  // namespace
 
+bool Target::is_principal() const { return kind != Kind::group && !is_built_in(id); }
+
 std::string Target::text() const {
   constexpr std::string_view letters = "cig";
   return letters[static_cast<std::size_t>(kind)] + id;
@@ -66,19 +68,18 @@ Target target_with_id(std::string_view principal_id) {
 }
 
 Reply<Target> principal_of(const Registry& registry, std::string_view principal) {
-  if (is_identity_id(principal) || is_built_in(principal))
-    return Target{Target::Kind::identity, std::string(principal)};
+  if (is_identity_id(principal)) return Target{Target::Kind::identity, std::string(principal)};
   const std::string_view resource = resource_of(registry, principal);
   if (resource.starts_with(certificate_kind)) {
     const std::string_view id = resource.substr(certificate_kind.size());
     if (is_certificate_id(id)) return Target{Target::Kind::certificate, std::string(id)};
   }
   return invalid("Invalid principal: " + std::string(principal) +
-                 " (expected the ARN of a certificate of this account, a Cognito identity id, or "
-                 "gnomon:local, gnomon:users, gnomon:user/NAME)");
+                 " (expected the ARN of a certificate of this account, or a Cognito identity id)");
 }
 
 Reply<Target> parse_target(const Registry& registry, std::string_view target) {
+  if (is_built_in(target)) return Target{Target::Kind::identity, std::string(target)};
   const std::string_view resource = resource_of(registry, target);
   if (resource.starts_with(group_kind) && resource.size() > group_kind.size())
     return Target{Target::Kind::group, std::string(resource.substr(group_kind.size()))};

@@ -17,6 +17,8 @@ struct Target {
   // "gnomon:user/lamp"), 16 bytes of a group.
   std::string id;
 
+  // What principal_of() takes, rather than parse_target() alone.
+  [[nodiscard]] bool is_principal() const;
   // As it stands in keys.
   [[nodiscard]] std::string text() const;
 };
@@ -26,11 +28,12 @@ struct Target {
 // Of a principal by its id alone: that of an identity has a colon.
 [[nodiscard]] Target target_with_id(std::string_view principal_id);
 
-// A principal as requests name it: the ARN of a certificate of this account, a Cognito identity id,
-// or "gnomon:local", "gnomon:users", "gnomon:user/NAME" for who needs no certificate. It need not
-// exist. Errors: invalid_request.
+// A principal as requests name it: the ARN of a certificate of this account, or a Cognito identity
+// id. It need not exist. Errors: invalid_request.
 Reply<Target> principal_of(const Registry& registry, std::string_view principal);
-// The same, or the ARN of a thing group, whose name is `id` then. Errors: invalid_request.
+// What a policy may be attached to: a principal; the ARN of a thing group, whose name is `id` then;
+// or "gnomon:local", "gnomon:users", "gnomon:user/NAME" for who needs no certificate. Errors:
+// invalid_request.
 Reply<Target> parse_target(const Registry& registry, std::string_view target);
 // An ARN, or the id of an identity. `group_name` of a group.
 [[nodiscard]] std::string to_string(const Registry& registry, const Target& target,

@@ -14,6 +14,7 @@
 #include "net/http.h"
 #include "runtime/loop.h"
 #include "server/calls.h"
+#include "server/claims.h"
 #include "server/config.h"
 #include "server/front.h"
 #include "server/readiness.h"
@@ -30,6 +31,7 @@ struct AdminView {
   const std::vector<std::unique_ptr<broker::Shard>>& shards;
   const std::vector<std::unique_ptr<Front>>& fronts;  // the same
   const Calls& calls;
+  const Claims& claims;
   const partition::Syncer& syncer;
 };
 

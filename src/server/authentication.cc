@@ -1,5 +1,6 @@
 #include "server/authentication.h"
 
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -24,9 +25,52 @@ identity::Arrival arrival_of(const broker::Credentials& credentials) {
           credentials.last_will};
 }
 
+// Of whom nothing is known: they may nothing.
+class Nobody final : public broker::Permissions {
+ public:
+  [[nodiscard]] bool may_publish(std::string_view, bool) const override { return false; }
+  [[nodiscard]] bool may_subscribe(std::string_view) const override { return false; }
+  [[nodiscard]] bool may_receive(std::string_view) const override { return false; }
+};
+std::shared_ptr<const broker::Permissions> nobody() {
+  static const auto one = std::make_shared<const Nobody>();
+  return one;
+}
+Refusal nobody(std::string why) {
+  return {Reason::not_authorized, std::move(why), false, nobody()};
+}
+
+// Of one whose time is over: until then it might do what it might.
+Refusal over(std::string why) { return {Reason::not_authorized, std::move(why)}; }
+
+// Of one who may not connect, by its policies.
+Refusal refuse(identity::Denial denial, std::shared_ptr<const broker::Permissions> permissions) {
+  return {Reason::not_authorized, std::move(denial.why), denial.policy, std::move(permissions)};
+}
+
 Refusal refuse(identity::Denial denial) {
-  return {denial.trouble ? Reason::server_unavailable : Reason::not_authorized,
-          std::move(denial.why), denial.policy};
+  if (denial.trouble) return {Reason::server_unavailable, std::move(denial.why)};
+  return nobody(std::move(denial.why));
+}
+
+// Stands for a user's password as the file has it: another one has another.
+std::uint64_t basis_of(const crypto::PasswordHash& password) {
+  std::uint64_t basis = 0;
+  const auto hash = crypto::sha256(as_bytes(password.text()));
+  std::memcpy(&basis, hash.data(), sizeof basis);
+  return basis;
+}
+
+// Those of `before` that are not the same in `now`.
+broker::Principals changed(const std::optional<Users>& before, const std::optional<Users>& now) {
+  broker::Principals changed;
+  if (!before) return changed;
+  for (const auto& [name, password] : *before) {
+    const auto* same = now && now->contains(name) ? &now->find(name)->second : nullptr;
+    if (same == nullptr || same->text() != password.text())
+      changed.names.push_back(std::string(user_prefix) + name);
+  }
+  return changed;  // sorted as users are
 }
 
 }  // namespace
@@ -45,14 +89,16 @@ Authentication::Authentication(const Setup& setup)
   setup_.random.fill(std::span(reinterpret_cast<std::uint8_t*>(secret_.data()), secret_.size()));
 }
 
-void Authentication::use(Known known) {
+broker::Principals Authentication::use(Known known) {
   auto made = std::make_shared<Ground>(std::move(known));
+  const GroundPtr used = made;
   ground_.with([&](auto& ground) { ground.swap(made); });
+  return changed(made->known.users, used->known.users);
 }
 
 std::optional<Verdict> Authentication::authenticate(const broker::Credentials& credentials,
                                                     Later later) {
-  if (credentials.proof != nullptr) return by_signature(credentials);
+  if (credentials.proof != nullptr) return by_signature(credentials, std::move(later));
   const runtime::Security* security = credentials.security;
   if (security != nullptr && !security->certificate.empty())
     return by_certificate(credentials, std::move(later));
@@ -73,18 +119,23 @@ std::optional<Verdict> Authentication::authenticate(const broker::Credentials& c
 
 std::optional<Verdict> Authentication::renew(const broker::Credentials& credentials,
                                              std::string_view principal, Later later) {
-  if (credentials.proof != nullptr) return by_signature(credentials);
+  if (credentials.proof != nullptr) return by_signature(credentials, std::move(later));
   const runtime::Security* security = credentials.security;
   if (security != nullptr && !security->certificate.empty())
     return by_certificate(credentials, std::move(later));
   const GroundPtr ground = this->ground();
   const Known& known = ground->known;
-  const bool there =
-      principal.starts_with(user_prefix)
-          ? known.users && known.users->contains(principal.substr(user_prefix.size()))
-          : known.local;
-  if (!there) return Refusal{Reason::not_authorized, "it is no identity any more"};
-  return admit({std::string(principal), "", arrival_of(credentials)}, std::move(later));
+  if (!principal.starts_with(user_prefix)) {
+    if (!known.local) return nobody("it is no identity any more");
+    return admit({std::string(principal), "", arrival_of(credentials)}, std::move(later));
+  }
+  const Users none;
+  const Users& users = known.users ? *known.users : none;
+  const auto user = users.find(principal.substr(user_prefix.size()));
+  if (user == users.end()) return nobody("it is no user any more");
+  if (basis_of(user->second) != credentials.basis) return nobody("its password is another one now");
+  return admit({std::string(principal), "", arrival_of(credentials), credentials.basis},
+               std::move(later));
 }
 
 bool Authentication::may_know(const runtime::Peer& peer, const runtime::Security* security) const {
@@ -93,17 +144,35 @@ bool Authentication::may_know(const runtime::Peer& peer, const runtime::Security
   return ground->known.users || (ground->known.local && peer.is_loopback());
 }
 
-Verdict Authentication::by_signature(const broker::Credentials& credentials) const {
-  const auto& caller = static_cast<const SignedBy&>(*credentials.proof).caller;
-  if (caller->kind == iam::Caller::Kind::root) return Identity{caller->user_id, nullptr};
+// Since the upgrade its key may be gone, its session over, its policies others.
+std::optional<Verdict> Authentication::by_signature(const broker::Credentials& credentials,
+                                                    Later later) {
+  const auto& proof = static_cast<const SignedBy&>(*credentials.proof);
+  if (proof.caller->may_do_anything()) return Identity{proof.caller->user_id, nullptr};
+  setup_.lookups.run([this, key = proof.caller->access_key_id, token = proof.security_token,
+                      client_id = std::string(credentials.client_id), keys = proof.keys,
+                      later = std::move(later)] {
+    const auto signatory = setup_.iam.signatory(key, token, setup_.wall.now());
+    if (signatory) return later(connect(signatory->caller, client_id, keys));
+    const auto& [reason, why] = signatory.error();
+    using Why = iam::KeyRefusal::Reason;
+    if (reason == Why::unavailable) return later(Refusal{Reason::server_unavailable, why});
+    later(reason == Why::expired ? over(why) : nobody(why));
+  });
+  return std::nullopt;
+}
+
+Verdict Authentication::connect(std::shared_ptr<const iam::Caller> caller,
+                                std::string_view client_id,
+                                const std::vector<api::KeyWithValues>& keys) {
+  const std::string principal = caller->user_id, arn = caller->arn;
+  // It ends at `expires`, and is there until just before.
+  const WallTime until = caller->temporary ? WallTime{caller->expires.ms - 1} : WallTime::never();
   auto permissions =
-      std::make_shared<const CallerPermissions>(caller, arn_prefix_, credentials.peer.address(),
-                                                credentials.security != nullptr, setup_.wall);
-  if (!permissions->may_connect(credentials.client_id)) {
-    return Refusal{Reason::not_authorized, caller->arn + " may not connect by this client id",
-                   true};
-  }
-  return Identity{caller->user_id, std::move(permissions)};
+      std::make_shared<const CallerPermissions>(std::move(caller), arn_prefix_, keys, setup_.wall);
+  if (!permissions->may_connect(client_id))
+    return refuse({arn + " may not connect by this client id", true}, std::move(permissions));
+  return Identity{principal, std::move(permissions), until};
 }
 
 std::optional<Verdict> Authentication::by_certificate(const broker::Credentials& credentials,
@@ -130,7 +199,8 @@ Verdict Authentication::look_up(const Who& who) {
     outcome = setup_.devices.admit(who.principal, who.arrival);
   } else {
     const auto leaf = crypto::Certificate::from_der(as_bytes(who.certificate));
-    if (!leaf) return Refusal{Reason::not_authorized, "the certificate " + leaf.error().message};
+    if (!leaf) return nobody("the certificate " + leaf.error().message);
+    if (const auto time = leaf->check_time(now()); !time) return over(time.error().message);
     outcome = setup_.devices.admit(*leaf, ground()->known.authorities, who.arrival);
   }
   if (auto* denial = std::get_if<identity::Denial>(&outcome)) return refuse(std::move(*denial));
@@ -145,8 +215,9 @@ Verdict Authentication::look_up(const Who& who) {
 
 Verdict Authentication::connect(const Who& who, const Remembered& remembered) {
   if (auto denial = setup_.devices.connect(remembered.admission, who.arrival))
-    return refuse(std::move(*denial));
-  return Identity{remembered.admission.principal, remembered.permissions};
+    return refuse(std::move(*denial), remembered.permissions);
+  return Identity{remembered.admission.principal, remembered.permissions,
+                  remembered.admission.not_after, who.basis};
 }
 
 // ---- what is remembered of it
@@ -203,8 +274,10 @@ std::optional<Verdict> Authentication::by_password(const GroundPtr& ground, Who 
                                                    ByteView password, Later later) {
   const std::string user = who.principal.substr(user_prefix.size());
   const std::string key = remembered(user, password);
-  if (ground->passwords.with([&](const auto& right) { return right.contains(key); }))
+  if (ground->passwords.with([&](const auto& right) { return right.contains(key); })) {
+    who.basis = basis_of(ground->known.users->find(user)->second);
     return admit(std::move(who), std::move(later));
+  }
   if (checks_.fetch_add(1) >= limits::password_checks_max) {
     checks_.fetch_sub(1);
     return Refusal{Reason::server_busy, "many passwords are being checked: try again later"};
@@ -220,11 +293,13 @@ std::optional<Verdict> Authentication::by_password(const GroundPtr& ground, Who 
       return later(
           Refusal{Reason::bad_user_name_or_password, "the user name or the password is wrong"});
     }
+    Who proved = who;
+    proved.basis = basis_of(at->second);
     ground->passwords.with([&](auto& passwords) {
       if (passwords.size() >= limits::passwords_remembered_max) passwords.clear();
       passwords.insert(key);
     });
-    if (auto verdict = admit(who, later)) later(std::move(*verdict));
+    if (auto verdict = admit(std::move(proved), later)) later(std::move(*verdict));
   });
   return std::nullopt;
 }

@@ -12,13 +12,14 @@
 #include <variant>
 #include <vector>
 
+#include "api/authority.h"
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/random.h"
 #include "broker/authenticator.h"
 #include "crypto/certificate.h"
 #include "crypto/password.h"
-#include "iam/caller.h"
+#include "iam/iam.h"
 #include "identity/devices.h"
 #include "runtime/pool.h"
 
@@ -28,8 +29,12 @@ using Users = std::map<std::string, crypto::PasswordHash, std::less<>>;
 
 // SignedBy: whoever has signed the upgrade to a WebSocket.
 struct SignedBy final : broker::Proof {
-  explicit SignedBy(std::shared_ptr<const iam::Caller> given) : caller(std::move(given)) {}
-  const std::shared_ptr<const iam::Caller> caller;  // never null
+  SignedBy(std::shared_ptr<const iam::Caller> given, std::string token,
+           std::vector<api::KeyWithValues> keys_given)
+      : caller(std::move(given)), security_token(std::move(token)), keys(std::move(keys_given)) {}
+  const std::shared_ptr<const iam::Caller> caller;  // as it was then; never null
+  const std::string security_token;                 // of a temporary key; or ""
+  const std::vector<api::KeyWithValues> keys;       // condition keys of the upgrade
 };
 
 // What is known, at one time.
@@ -55,14 +60,15 @@ class Authentication final : public broker::Authenticator {
     runtime::Pool &lookups, &passwords;
     Random& random;
     identity::Devices& devices;
+    const iam::Iam& iam;
     std::string arn_prefix;  // "arn:aws:iot:us-east-1:123456789012:"
   };
   explicit Authentication(const Setup& setup);
 
   // Whether a connection without a signature may turn out to be somebody.
   [[nodiscard]] bool may_know(const runtime::Peer& peer, const runtime::Security* security) const;
-  // From now on.
-  void use(Known known);
+  // From now on. Returns who is not who they were: users that are gone or have another password.
+  broker::Principals use(Known known);
   // What was remembered of these principals; also what is being found out now is not remembered.
   void forget(const broker::Principals& principals);
 
@@ -70,6 +76,11 @@ class Authentication final : public broker::Authenticator {
                                               Later later) override;
   std::optional<broker::Verdict> renew(const broker::Credentials& credentials,
                                        std::string_view principal, Later later) override;
+  [[nodiscard]] WallTime now() const override { return setup_.wall.now(); }
+  // Those whose certificates Devices::admit() knows as the folder's own.
+  [[nodiscard]] std::vector<crypto::Certificate> authorities() const {
+    return ground()->known.authorities;
+  }
 
  private:
   // What was found out on the ground of one Known; goes with it.
@@ -83,6 +94,7 @@ class Authentication final : public broker::Authenticator {
   struct Who {
     std::string principal, certificate;
     identity::Arrival arrival;
+    std::uint64_t basis = 0;  // of a user: see basis_of()
     // "PRINCIPAL\0CLIENT-ID\0ADDRESS"
     [[nodiscard]] std::string key() const;
   };
@@ -99,7 +111,9 @@ class Authentication final : public broker::Authenticator {
   [[nodiscard]] GroundPtr ground() const {
     return ground_.with([](const auto& held) { return held; });
   }
-  [[nodiscard]] broker::Verdict by_signature(const broker::Credentials& credentials) const;
+  std::optional<broker::Verdict> by_signature(const broker::Credentials& credentials, Later later);
+  broker::Verdict connect(std::shared_ptr<const iam::Caller> caller, std::string_view client_id,
+                          const std::vector<api::KeyWithValues>& keys);
   std::optional<broker::Verdict> by_certificate(const broker::Credentials& credentials,
                                                 Later later);
   std::optional<broker::Verdict> by_password(const GroundPtr& ground, Who who, ByteView password,

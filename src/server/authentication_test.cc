@@ -8,7 +8,7 @@
 
 #include "base/limits.h"
 #include "crypto/issue.h"
-#include "iam/caller.h"
+#include "iam/sessions.h"
 #include "identity/first_start.h"
 #include "policy/document.h"
 #include "registry/attachments.h"
@@ -66,8 +66,11 @@ struct World {
                              [](const identity::Change& change) {
                                if (change.then) change.then();
                              }}};
+  crypto::Sealer sealer{crypto::MasterKey{1}};
+  iam::Iam iam{*store, wall,           random,
+               sealer, "123456789012", {"AKIAROOTROOTROOTROOT", "root secret"}};
   Authentication authentication{
-      {wall, lookups, passwords, random, devices, "arn:aws:iot:us-east-1:123456789012:"}};
+      {wall, lookups, passwords, random, devices, iam, "arn:aws:iot:us-east-1:123456789012:"}};
 
   crypto::Authority make_authority() {
     crypto::PrivateKey own = crypto::PrivateKey::generate_ec_p256();
@@ -103,8 +106,8 @@ struct World {
     REQUIRE(done.ok());
     authentication.forget({done->effects.principals, done->effects.everyone});
   }
-  void use(bool local, std::optional<Users> users = std::nullopt) {
-    authentication.use({local, {authority.certificate}, std::move(users)});
+  broker::Principals use(bool local, std::optional<Users> users = std::nullopt) {
+    return authentication.use({local, {authority.certificate}, std::move(users)});
   }
 
   struct Who {
@@ -112,6 +115,7 @@ struct World {
     std::string certificate{};  // DER
     bool encrypted = false;
     std::optional<std::string_view> user{}, password{};
+    std::uint64_t basis = 0;
   };
   std::optional<Verdict> ask(std::string address, std::string certificate = "",
                              bool encrypted = false,
@@ -131,8 +135,9 @@ struct World {
     late.pop_back();
     return verdict;
   }
-  std::optional<Verdict> again(std::string address, std::string principal) {
-    return ask(Who{std::move(address)}, std::move(principal));
+  std::optional<Verdict> again(std::string address, std::string principal,
+                               std::uint64_t basis = 0) {
+    return ask({std::move(address), "", false, {}, {}, basis}, std::move(principal));
   }
   std::optional<Verdict> begin(const Who& who, std::optional<std::string> renew = std::nullopt) {
     const runtime::Peer peer = peer_of(who.address);
@@ -141,8 +146,9 @@ struct World {
     const bool shown = who.encrypted || !who.certificate.empty();
     std::optional<ByteView> password;
     if (who.password) password = as_bytes(*who.password);
-    const broker::Credentials credentials{peer, shown ? &security : nullptr, "client", who.user,
-                                          password};
+    broker::Credentials credentials{peer, shown ? &security : nullptr, "client", who.user,
+                                    password};
+    credentials.basis = who.basis;
     const auto later = [this](Verdict verdict) { late.push_back(std::move(verdict)); };
     return renew ? authentication.renew(credentials, *renew, later)
                  : authentication.authenticate(credentials, later);
@@ -156,10 +162,10 @@ std::string said(const std::optional<Verdict>& verdict) {
   if (const auto* identity = std::get_if<Identity>(&*verdict)) return identity->principal;
   return std::string(mqtt::describe(std::get<Refusal>(*verdict).reason));
 }
-Users users() {
+Users users(std::string_view password = "right") {
   SeededRandom random{9};
   Users all;
-  all.emplace("anna", crypto::PasswordHash::make("right", random, 1000));
+  all.emplace("anna", crypto::PasswordHash::make(password, random, 1000));
   return all;
 }
 
@@ -207,9 +213,13 @@ TEST_CASE("one that was remembered expires all the same, and is nobody once it i
   World world;
   world.use(false);
   const auto good = world.device(1);
-  CHECK(said(world.ask("192.0.2.1", good.der())) == good.id());
+  const auto let_in = world.ask("192.0.2.1", good.der());
+  CHECK(said(let_in) == good.id());
+  CHECK(std::get<Identity>(*let_in).until == good.not_after());
   world.wall.advance(std::chrono::hours(24) + std::chrono::seconds(1));
-  CHECK(said(world.ask("192.0.2.1", good.der())) == "not authorized");
+  const auto over = world.ask({"192.0.2.1", good.der()}, good.id());
+  CHECK(said(over) == "not authorized");
+  CHECK(std::get<Refusal>(*over).permissions == nullptr);  // it may do until its end what it might
   world.wall.advance(-std::chrono::hours(24) - std::chrono::seconds(2));
   CHECK(said(world.ask("192.0.2.1", good.der())) == "not authorized");
   world.wall.advance(std::chrono::seconds(1));
@@ -218,7 +228,9 @@ TEST_CASE("one that was remembered expires all the same, and is nobody once it i
        {registry::CertificateStatus::inactive, registry::CertificateStatus::revoked}) {
     world.set(good, status);
     CHECK(said(world.ask("192.0.2.1", good.der())) == "not authorized");
-    CHECK(said(world.ask({"192.0.2.1", good.der()}, good.id())) == "not authorized");
+    const auto refused = world.ask({"192.0.2.1", good.der()}, good.id());
+    CHECK(said(refused) == "not authorized");
+    CHECK_FALSE(std::get<Refusal>(*refused).permissions->may_publish("will", false));
     world.set(good, registry::CertificateStatus::active);
     CHECK(said(world.ask({"192.0.2.1", good.der()}, good.id())) == good.id());
   }
@@ -319,11 +331,32 @@ TEST_CASE("passwords are checked on the pool, and remembered when they are right
 TEST_CASE("who is asked about again is there as before, or nobody") {
   World world;
   world.use(true, users());
-  CHECK(said(world.again("192.0.2.1", "user/anna")) == "user/anna");  // with no password
-  CHECK(said(world.again("192.0.2.1", "user/bert")) == "not authorized");
+  CHECK(said(world.ask("192.0.2.1", "", false, "anna", "right")) == "later");
+  world.passwords.work();
+  world.lookups.work();
+  const std::uint64_t basis = std::get<Identity>(world.late.at(0)).basis;
+  const auto remembered = world.ask("192.0.2.1", "", false, "anna", "right");
+  CHECK(std::get<Identity>(*remembered).basis == basis);
+  // With no password, but what it stood for.
+  const auto anna = world.again("192.0.2.1", "user/anna", basis);
+  CHECK(said(anna) == "user/anna");
+  CHECK(std::get<Identity>(*anna).basis == basis);
+  CHECK(said(world.again("192.0.2.1", "user/anna", basis + 1)) == "not authorized");
+  CHECK(said(world.again("192.0.2.1", "user/bert", basis)) == "not authorized");
   CHECK(said(world.again("127.0.0.1", "local")) == "local");
-  world.use(false);
-  CHECK(said(world.again("192.0.2.1", "user/anna")) == "not authorized");
+
+  CHECK(world.use(true, users()).names.empty());
+  CHECK(said(world.again("192.0.2.1", "user/anna", basis)) == "user/anna");
+  CHECK(world.use(true, users("other")).names == std::vector<std::string>{"user/anna"});
+  const auto other = world.again("192.0.2.1", "user/anna", basis);
+  CHECK(said(other) == "not authorized");
+  CHECK_FALSE(std::get<Refusal>(*other).permissions->may_publish("will", false));
+  Users two = users("other");
+  two.emplace("bert", two.at("anna"));
+  CHECK(world.use(true, two).names.empty());
+  CHECK(world.use(true, users("other")).names == std::vector<std::string>{"user/bert"});
+  CHECK(world.use(false).names == std::vector<std::string>{"user/anna"});
+  CHECK(said(world.again("192.0.2.1", "user/anna", basis)) == "not authorized");
   CHECK(said(world.again("127.0.0.1", "local")) == "not authorized");
 }
 
@@ -340,48 +373,108 @@ TEST_CASE("only so many passwords wait at a time") {
   CHECK(said(world.ask("192.0.2.1", "", false, "nobody", "x")) == "server busy");
 }
 
+// A user Ann, who signs.
+struct Signing {
+  explicit Signing(World& world) : world_(world) {
+    REQUIRE(iam::create_user(world.iam, {.name = "Ann", .path = "/", .tags = {}, .boundary = {}}));
+    put(R"([{"Effect":"Allow","Action":"iot:Connect","Resource":"arn:aws:iot:*:*:client/ann-*"},
+            {"Effect":"Allow","Action":["iot:Publish","iot:Subscribe"],"Resource":"*",
+             "Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}},
+            {"Effect":"Deny","Action":"iot:RetainPublish","Resource":"*"},
+            {"Effect":"Deny","Action":"*","Resource":"*",
+             "Condition":{"StringNotEquals":{"aws:RequestedRegion":"us-east-1"}}}])");
+    const auto made = iam::create_access_key(world.iam, "Ann");
+    REQUIRE(made);
+    key = made->value.key.id;
+  }
+  void put(const std::string& statements) {
+    const auto done = iam::put_policy(world_.iam, {iam::EntityKind::user, "Ann"}, "own",
+                                      R"({"Version":"2012-10-17","Statement":)" + statements + "}");
+    REQUIRE_MESSAGE(done.ok(), done.error().message);
+  }
+  [[nodiscard]] SignedBy proof(const std::string& token = "") const {
+    const auto signatory = world_.iam.signatory(key, token, world_.wall.now());
+    REQUIRE(signatory);
+    return {signatory->caller,
+            token,
+            {{"aws:SourceIp", {"127.0.0.1"}}, {"aws:RequestedRegion", {"us-east-1"}}}};
+  }
+  Verdict ask(const broker::Proof& by, std::string_view client_id, bool again = false) {
+    const runtime::Peer here = peer_of("127.0.0.1");
+    broker::Credentials credentials{here, nullptr, client_id, {}, {}};
+    credentials.proof = &by;
+    std::optional<Verdict> told;
+    const auto later = [&](Verdict verdict) { told = std::move(verdict); };
+    auto now = again ? world_.authentication.renew(credentials, "x", later)
+                     : world_.authentication.authenticate(credentials, later);
+    if (now) return *std::move(now);
+    world_.lookups.work();
+    REQUIRE(told);
+    return *std::move(told);
+  }
+  std::string key;
+
+ private:
+  World& world_;
+};
+
 TEST_CASE("who has signed the upgrade acts by that signature alone, as the policies of IAM say") {
   World world;
   world.authentication.use({.local = true, .authorities = {}, .users = {}});
-  const auto document = policy::parse(
-      R"({"Version":"2012-10-17","Statement":[
-          {"Effect":"Allow","Action":"iot:Connect","Resource":"arn:aws:iot:*:*:client/ann-*"},
-          {"Effect":"Allow","Action":["iot:Publish","iot:Subscribe"],"Resource":"*",
-           "Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}},
-          {"Effect":"Deny","Action":"iot:RetainPublish","Resource":"*"}]})",
-      policy::Dialect::iam);
-  REQUIRE(document);
-  iam::Caller ann;
-  ann.kind = iam::Caller::Kind::user;
-  ann.user_id = "AIDAEXAMPLE";
-  ann.identity = std::make_shared<const policy::PolicySet>(policy::PolicySet::compile(
-      {{"ann", "user ann", std::make_shared<const policy::Document>(*document)}}));
-  const SignedBy proof(std::make_shared<const iam::Caller>(ann));
-  const runtime::Peer here = peer_of("127.0.0.1");
-  const auto ask = [&](const broker::Proof& by, std::string_view client_id) {
-    broker::Credentials credentials{here, nullptr, client_id, {}, {}};
-    credentials.proof = &by;
-    return *world.authentication.authenticate(credentials, {});
-  };
-  const Verdict let_in = ask(proof, "ann-1");
+  Signing ann(world);
+  const SignedBy proof = ann.proof();
+  const Verdict let_in = ann.ask(proof, "ann-1");
   REQUIRE(std::holds_alternative<Identity>(let_in));
-  const auto& [principal, may] = std::get<Identity>(let_in);
-  CHECK(principal == "AIDAEXAMPLE");
+  const auto& [principal, may, until, basis] = std::get<Identity>(let_in);
+  CHECK(until == WallTime::never());
+  CHECK(principal.starts_with("AIDA"));
   REQUIRE(may);
   CHECK(may->may_publish("t", false));
   CHECK_FALSE(may->may_publish("t", true));
   CHECK(may->may_subscribe("t/#"));
   CHECK_FALSE(may->may_receive("t"));
   // `local` would let it in.
-  const Verdict other = ask(proof, "bob");
+  const Verdict other = ann.ask(proof, "bob");
   REQUIRE(std::holds_alternative<Refusal>(other));
   CHECK(std::get<Refusal>(other).policy);
+  CHECK(std::get<Refusal>(other).permissions->may_publish("t", false));
 
   iam::Caller root;
+  root.kind = iam::Caller::Kind::root;
   root.user_id = "123456789012";
-  const Verdict all = ask(SignedBy(std::make_shared<const iam::Caller>(root)), "whoever");
+  const Verdict all =
+      ann.ask(SignedBy(std::make_shared<const iam::Caller>(root), "", {}), "whoever");
   REQUIRE(std::holds_alternative<Identity>(all));
   CHECK(std::get<Identity>(all).permissions == nullptr);
+}
+
+TEST_CASE("who has signed is asked about again as IAM knows them now") {
+  World world;
+  Signing ann(world);
+  const SignedBy proof = ann.proof();
+  const auto session = iam::get_session_token(world.iam, *proof.caller, 900);
+  REQUIRE(session);
+  ann.put(R"({"Effect":"Allow","Action":"iot:*","Resource":"*"})");
+  for (const bool again : {false, true}) {
+    const Verdict now = ann.ask(proof, "bob", again);
+    REQUIRE(std::holds_alternative<Identity>(now));
+    CHECK(std::get<Identity>(now).permissions->may_receive("t"));
+  }
+  // A temporary key goes with its token, and ends.
+  const std::string lasting = std::exchange(ann.key, session->access_key_id);
+  const SignedBy temporary = ann.proof(session->session_token);
+  const Verdict held = ann.ask(temporary, "ann-1", true);
+  REQUIRE(std::holds_alternative<Identity>(held));
+  const WallTime until = std::get<Identity>(held).until;
+  CHECK(until == WallTime{world.wall.now().ms + 900'000 - 1});
+  world.wall.advance(std::chrono::milliseconds(until.ms - world.wall.now().ms));
+  CHECK(std::holds_alternative<Identity>(ann.ask(temporary, "ann-1", true)));
+  world.wall.advance(std::chrono::milliseconds(1));
+  const Verdict over = ann.ask(temporary, "ann-1", true);
+  REQUIRE(std::holds_alternative<Refusal>(over));
+  CHECK(std::get<Refusal>(over).permissions == nullptr);
+  REQUIRE(iam::update_access_key(world.iam, "Ann", lasting, false));
+  CHECK(std::holds_alternative<Refusal>(ann.ask(proof, "ann-1", true)));
 }
 
 TEST_CASE("an upgrade without a signature is worth a CONNECT only if somebody could be behind it") {

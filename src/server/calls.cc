@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "operations/role_credentials.h"
 
 namespace gnomon::server {
 
@@ -58,11 +59,16 @@ void log_call(const Arrival& arrival, const Answer& answer, std::int64_t microse
                         {"us", microseconds}});
 }
 
+// How a request has come, without itself.
+Arrival arrival_of(const net::Exchange& exchange) {
+  return {{}, exchange.peer()->address(), exchange.security() != nullptr};
+}
+
 }  // namespace
 
 Calls::Calls(const Setup& setup)
     : setup_(setup),
-      world_{setup.registry, setup.iam, setup.provisioning, setup.endpoint},
+      world_{setup.registry, setup.iam, setup.provisioning, setup.devices, setup.endpoint},
       door_({world_, setup.random, setup.shown, setup.clock, counts_}) {}
 
 std::shared_ptr<Calls::Place> Calls::take_place() {
@@ -76,9 +82,7 @@ std::shared_ptr<Calls::Place> Calls::take_place() {
 
 void Calls::serve(const net::Exchange& exchange, runtime::Loop& loop) {
   const net::Request& head = *exchange.request();
-  auto arrival = std::make_shared<Arrival>();
-  arrival->address = exchange.peer()->address();
-  arrival->encrypted = exchange.security() != nullptr;
+  auto arrival = std::make_shared<Arrival>(arrival_of(exchange));
   // What nobody has signed and nobody may call so: neither its body is waited for nor the store
   // asked.
   api::Call open;
@@ -101,24 +105,62 @@ void Calls::serve(const net::Exchange& exchange, runtime::Loop& loop) {
 
 void Calls::answer(const Arrival& arrival, const std::shared_ptr<Place>& place, runtime::Loop& loop,
                    const net::HttpServer::Respond& respond) {
-  auto answer = std::make_shared<Answer>(door_.serve(arrival));
-  // The place is given back once the answer is with its connection.
-  auto send = [arrival = std::make_shared<Arrival>(arrival), answer, place, &loop, respond] {
-    log_call(*arrival, *answer, place->microseconds());
-    loop.post([answer, place, respond] { respond(std::move(answer->response)); });
-  };
-  if (answer->done.sequence == 0) return send();
-  setup_.effects.when_durable(answer->done.sequence, std::move(answer->done.effects),
-                              std::move(send));
+  send(arrival, door_.serve(arrival), place, loop, respond);
 }
 
-void Calls::who_signed(const net::Request& request, runtime::Loop& loop, ToldSigned then) {
+void Calls::send(const Arrival& arrival, Answer answer, const std::shared_ptr<Place>& place,
+                 runtime::Loop& loop, const net::HttpServer::Respond& respond) {
+  auto made = std::make_shared<Answer>(std::move(answer));
+  // The place is given back once the answer is with its connection.
+  auto leave = [this, arrival = std::make_shared<Arrival>(arrival), made, place, &loop, respond] {
+    if (made->done.callers) setup_.effects.recheck_signed();
+    log_call(*arrival, *made, place->microseconds());
+    loop.post([made, place, respond] { respond(std::move(made->response)); });
+  };
+  if (made->done.sequence == 0) return leave();
+  setup_.effects.when_durable(made->done.sequence, std::move(made->done.effects), std::move(leave));
+}
+
+bool Calls::wants_credentials(const net::Request& request) {
+  return request.method == "GET" && operations::alias_of(request.path()) &&
+         !api::is_signed(request);
+}
+
+void Calls::serve_credentials(const net::Exchange& exchange, runtime::Loop& loop,
+                              const Authentication& authentication) {
+  Arrival arrival = arrival_of(exchange);
+  operations::DeviceProof proof;
+  if (const runtime::Security* security = exchange.security()) {
+    proof.certificate = security->certificate;
+    proof.host = security->host;
+  }
+  exchange.collect_body(
+      0, [this, arrival = std::move(arrival), proof = std::move(proof), &loop, &authentication](
+             const net::Request& request, net::HttpServer::Respond respond) mutable {
+        const auto place = take_place();
+        if (!place) return respond(busy());
+        arrival.request = request;
+        setup_.pool.run([this, arrival = std::move(arrival), proof = std::move(proof), place, &loop,
+                         &authentication, respond = std::move(respond)]() mutable {
+          proof.authorities = authentication.authorities();
+          Answer answer = operations::role_credentials(world_, arrival, proof, setup_.shown.now());
+          if (answer.response.status == 403)
+            counts_.refused(operations::CallCounts::Refused::policy);
+          send(arrival, std::move(answer), place, loop, respond);
+        });
+      });
+}
+
+void Calls::who_signed(const net::Exchange& exchange, runtime::Loop& loop, ToldSigned then) {
   auto place = take_place();
   if (!place)
     return then({nullptr, {503, "ServiceUnavailableException", "Too many calls at once"}, {}});
-  setup_.pool.run([this, request, place = std::move(place), &loop, then = std::move(then)] {
+  Arrival arrival = arrival_of(exchange);
+  arrival.request = *exchange.request();
+  setup_.pool.run([this, arrival = std::move(arrival), place = std::move(place), &loop,
+                   then = std::move(then)] {
     auto told = std::make_shared<operations::FrontDoor::Signed>(
-        door_.who_signed(request, "iotdevicegateway"));
+        door_.who_signed(arrival, "iotdevicegateway"));
     loop.post([told, then] { then(std::move(*told)); });
   });
 }

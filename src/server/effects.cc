@@ -28,10 +28,7 @@ void Effects::apply(registry::Effects effects) {
   auto changed = std::make_shared<const broker::Principals>(principals_of(effects));
   if (changed->everyone || !changed->names.empty()) {
     setup_.authentication.forget(*changed);  // before anybody is asked about again
-    for (std::size_t i = 0; i < setup_.shards.size(); ++i) {
-      setup_.loops[i]->post(
-          [shard = setup_.shards[i].get(), changed] { shard->recheck(*changed); });
-    }
+    recheck(changed);
   }
   if (effects.events.empty()) return;
   setup_.loops.front()->post(
@@ -44,6 +41,16 @@ void Effects::apply(registry::Effects effects) {
           shard->publish(message);
         }
       });
+}
+
+void Effects::recheck(const std::shared_ptr<const broker::Principals>& changed) {
+  for (std::size_t i = 0; i < setup_.shards.size(); ++i)
+    setup_.loops[i]->post([shard = setup_.shards[i].get(), changed] { shard->recheck(*changed); });
+}
+
+void Effects::recheck_signed() {
+  recheck(std::make_shared<const broker::Principals>(
+      broker::Principals{.names = {}, .everyone = false, .proven = true}));
 }
 
 void Effects::when_durable(store::Sequence sequence, registry::Effects effects,

@@ -16,7 +16,8 @@
 
 namespace gnomon::server {
 
-// Owner: the server. Threads: apply() and when_durable() any; the rest the control loop's.
+// Owner: the server. Threads: apply(), when_durable(), recheck() and recheck_signed() any; the
+// rest the control loop's.
 class Effects final : private runtime::Timer {
  public:
   struct Setup {
@@ -37,6 +38,11 @@ class Effects final : private runtime::Timer {
   // loop's thread.
   void when_durable(store::Sequence sequence, registry::Effects effects,
                     std::function<void()> then);
+  // What IAM says is different now: connections that rest on a signature are looked at again.
+  void recheck_signed();
+
+  // The connections of these are looked at again.
+  void recheck(const std::shared_ptr<const broker::Principals>& changed);
 
  private:
   struct Waiting {

@@ -62,8 +62,10 @@ struct World {
                              broker.network.wall_clock(),
                              {[](const std::string&) { return false; }, {}},
                              {}}};
+  crypto::Sealer sealer{crypto::MasterKey{}};
+  iam::Iam iam{*broker.store, broker.network.wall_clock(), random, sealer, "123456789012", {}};
   Authentication authentication{{broker.network.wall_clock(), *broker.pool, *broker.pool, random,
-                                 devices, "arn:aws:iot:us-east-1:123456789012:"}};
+                                 devices, iam, "arn:aws:iot:us-east-1:123456789012:"}};
   Effects effects{
       {*broker.control, broker.loops, broker.shards, *broker.store, broker.syncer, authentication}};
 };

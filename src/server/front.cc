@@ -20,6 +20,7 @@ namespace {
 constexpr std::string_view websocket_path = "/mqtt";
 constexpr std::string_view own_paths = "/_gnomon";  // all others are the AWS APIs'
 constexpr std::string_view root_path = "/_gnomon/root-ca.pem";
+constexpr std::string_view own_api = "/_gnomon/policy/";  // operations of the service gnomon
 
 // No bucket of S3 can have this name.
 bool is_own(std::string_view path) {
@@ -201,7 +202,10 @@ void Front::serve(const net::Request& request, const net::Exchange& exchange) {
     return exchange.respond(
         {200, {{"Content-Type", "application/x-pem-file"}}, settings_.root_pem});
   }
-  if (!is_own(request.path())) return settings_.calls->serve(exchange, loop_);
+  if (Calls::wants_credentials(request))
+    return settings_.calls->serve_credentials(exchange, loop_, *settings_.authentication);
+  if (!is_own(request.path()) || request.path().starts_with(own_api))
+    return settings_.calls->serve(exchange, loop_);
   add(Count::http_refused_path);
   exchange.respond(net::plain_answer(404, "under /_gnomon/ is nothing but /_gnomon/root-ca.pem"));
 }
@@ -215,7 +219,7 @@ void Front::open_websocket(const net::Request& request, const net::Exchange& exc
   // A signature that is there must hold, whoever it may be otherwise.
   if (api::is_signed(request)) {
     return settings_.calls->who_signed(
-        request, loop_, [this, alive = alive_, exchange](operations::FrontDoor::Signed who) {
+        exchange, loop_, [this, alive = alive_, exchange](operations::FrontDoor::Signed who) {
           if (*alive) open_signed(exchange, std::move(who));
         });
   }
@@ -231,8 +235,10 @@ void Front::open_signed(const net::Exchange& exchange, operations::FrontDoor::Si
   const net::Request* const request = exchange.request();
   if (request == nullptr) return;
   if (who.caller) {
-    return take_over(exchange, net::answer_websocket(*request, settings_.hosts),
-                     std::make_shared<const SignedBy>(std::move(who.caller)));
+    return take_over(
+        exchange, net::answer_websocket(*request, settings_.hosts),
+        std::make_shared<const SignedBy>(std::move(who.caller), std::move(who.security_token),
+                                         std::move(who.keys)));
   }
   add(Count::http_refused_websocket);
   if (tls_log_.allow(loop_.now())) {

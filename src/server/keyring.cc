@@ -41,6 +41,11 @@ Result<Keyring::Read> Keyring::read() const {
   tls.protocols.assign(std::begin(alpn::mqtt), std::end(alpn::mqtt));
   tls.protocols.insert(tls.protocols.end(), std::begin(alpn::http), std::end(alpn::http));
   tls.ask_for_certificate = true;
+  read.tls_hash = crypto::sha256(as_bytes(tls.certificates + '\0' + tls.key));
+  if (tls_ && read.tls_hash == tls_hash_) {
+    read.tls = tls_;
+    return read;
+  }
   auto made = net::TlsConfig::server(tls);
   if (!made) return Error{Code::unavailable, from + ": " + made.error().message};
   read.tls = std::move(*made);
@@ -48,13 +53,17 @@ Result<Keyring::Read> Keyring::read() const {
 }
 
 void Keyring::take(Read read) {
+  const bool is_new = read.tls != tls_;
   tls_ = std::move(read.tls);
+  tls_hash_ = read.tls_hash;
   root_path_ = read.material.root_path;
   root_pem_ = read.material.root.to_pem();
   renew_at_ = read.material.renew_at;
-  setup_.authentication.use(
+  auto changed = setup_.authentication.use(
       {setup_.config.local, {read.material.device_ca}, std::move(read.users)});
-  if (use_) use_(tls_);
+  if (recheck_ && !changed.names.empty())
+    recheck_(std::make_shared<const broker::Principals>(std::move(changed)));
+  if (use_ && is_new) use_(tls_);
 }
 
 Result<void> Keyring::load() {
@@ -94,8 +103,9 @@ void Keyring::begin_read() {
 
 // ---- renewal
 
-void Keyring::watch(UseTls use) {
+void Keyring::watch(UseTls use, Recheck recheck) {
   use_ = std::move(use);
+  recheck_ = std::move(recheck);
   arm();
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "crypto/hash.h"
 #include "net/tls.h"
 #include "runtime/loop.h"
 #include "runtime/pool.h"
@@ -26,12 +27,14 @@ constexpr const char* http[] = {"x-amzn-http-ca", "http/1.1"};
 }  // namespace alpn
 
 // Keyring: Owner: the server; threads: its maker's until watch(), then the control loop's, but for
-// reload(). What runs on the pool uses it: the pool ends first.
+// reload(). What runs on the pool uses it: the pool ends first. It reads what take() has left,
+// while nothing else is taken.
 class Keyring final : private runtime::Timer {
  public:
   // The folder's keys and certificates, made where they are missing or due (make_material()).
   using MakeMaterial = std::function<Result<Material>()>;
   using UseTls = std::function<void(std::shared_ptr<const net::TlsConfig>)>;
+  using Recheck = std::function<void(std::shared_ptr<const broker::Principals>)>;
   struct Setup {
     const Config& config;
     MakeMaterial make_material;
@@ -44,8 +47,10 @@ class Keyring final : private runtime::Timer {
 
   // Errors: unavailable, with the file and the remedy.
   Result<void> load();
-  // From now on: certificates are renewed when they are due; `use` hears of every new one.
-  void watch(UseTls use);
+  // From now on: certificates are renewed when they are due; `use` hears of every new one, and of
+  // none that was only read again, so that TLS sessions go on; `recheck` hears of users who are
+  // gone or have another password.
+  void watch(UseTls use, Recheck recheck);
   // Reads all again, on the pool. If something is wrong with it, it is logged, and what held before
   // goes on to hold. `done` is told on the control loop what came of it. Any thread.
   using Done = std::function<void(const Result<void>&)>;
@@ -60,6 +65,7 @@ class Keyring final : private runtime::Timer {
     Material material;
     std::optional<Users> users;
     std::shared_ptr<const net::TlsConfig> tls;
+    crypto::Sha256 tls_hash{};  // of the certificates and the key that it is made of
   };
   [[nodiscard]] Result<Read> read() const;
   void take(Read read);
@@ -69,7 +75,9 @@ class Keyring final : private runtime::Timer {
 
   const Setup setup_;
   UseTls use_;
+  Recheck recheck_;
   std::shared_ptr<const net::TlsConfig> tls_;
+  crypto::Sha256 tls_hash_{};
   std::string root_path_, root_pem_;
   WallTime renew_at_{};
   bool reading_ = false;       // on the pool

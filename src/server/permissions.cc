@@ -48,14 +48,11 @@ bool PolicyPermissions::allows(std::string_view action, std::string_view arn) co
 
 CallerPermissions::CallerPermissions(std::shared_ptr<const iam::Caller> caller,
                                      std::shared_ptr<const std::string> arn_prefix,
-                                     std::string address, bool encrypted, const WallClock& clock)
+                                     std::vector<api::KeyWithValues> keys, const WallClock& clock)
     : IotPermissions(std::move(arn_prefix)),
       caller_(std::move(caller)),
-      address_(std::move(address)),
-      address_value_(address_),
-      encrypted_value_(encrypted ? "true" : "false"),
-      keys_{policy::KeyValues{"aws:SourceIp", {&address_value_, 1}},
-            policy::KeyValues{"aws:SecureTransport", {&encrypted_value_, 1}}},
+      owned_keys_(std::move(keys)),
+      keys_(owned_keys_.view()),
       clock_(clock) {}
 
 bool CallerPermissions::may_connect(std::string_view client_id) const {

@@ -1,15 +1,17 @@
 // What an identity may do, by its IoT policies, as the broker asks it.
 #pragma once
 
-#include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "broker/authenticator.h"
 #include "iam/caller.h"
+#include "operations/request_keys.h"
 #include "policy/policy_set.h"
 
 namespace gnomon::server {
@@ -51,12 +53,12 @@ class PolicyPermissions final : public IotPermissions {
 };
 
 // CallerPermissions: what the policies of IAM say of whoever signed the upgrade to a WebSocket,
-// from the address that it came from. Immutable.
+// with the condition keys of that upgrade. Immutable.
 class CallerPermissions final : public IotPermissions {
  public:
   CallerPermissions(std::shared_ptr<const iam::Caller> caller,
-                    std::shared_ptr<const std::string> arn_prefix, std::string address,
-                    bool encrypted, const WallClock& clock);
+                    std::shared_ptr<const std::string> arn_prefix,
+                    std::vector<api::KeyWithValues> keys, const WallClock& clock);
   // iot:Connect on client/CLIENT-ID.
   [[nodiscard]] bool may_connect(std::string_view client_id) const;
   // Its policies may look at the time, and its session ends.
@@ -66,9 +68,8 @@ class CallerPermissions final : public IotPermissions {
   [[nodiscard]] bool allows(std::string_view action, std::string_view arn) const override;
 
   const std::shared_ptr<const iam::Caller> caller_;
-  const std::string address_;
-  const std::string_view address_value_, encrypted_value_;
-  const std::array<policy::KeyValues, 2> keys_;  // aws:SourceIp, aws:SecureTransport
+  operations::RequestKeys owned_keys_;
+  const std::span<const policy::KeyValues> keys_;  // of these
   const WallClock& clock_;
 };
 

@@ -16,6 +16,8 @@
 #include "base/log.h"
 #include "broker/records.h"
 #include "broker/shard.h"
+#include "crypto/seal.h"
+#include "iam/entities.h"
 #include "identity/devices.h"
 #include "identity/first_start.h"
 #include "provisioning/arrivals.h"
@@ -23,11 +25,13 @@
 #include "server/admin.h"
 #include "server/authentication.h"
 #include "server/calls.h"
+#include "server/claims.h"
 #include "server/clock_record.h"
 #include "server/effects.h"
 #include "server/front.h"
 #include "server/keyring.h"
 #include "server/left_certificates.h"
+#include "server/provisioning_roles.h"
 #include "server/sys_tree.h"
 
 namespace gnomon::server {
@@ -85,10 +89,13 @@ struct Server::State {
   broker::Profile profile;
   std::optional<crypto::Authority> device_authority;
   std::optional<registry::Registry> registry;
+  std::optional<crypto::Sealer> sealer;
   std::unique_ptr<iam::Iam> iam;
+  std::unique_ptr<ProvisioningRoles> roles;
   std::optional<provisioning::Provisioning> provisioning;
   std::unique_ptr<identity::Devices> devices;
   std::unique_ptr<Authentication> authentication;
+  std::unique_ptr<Claims> claims;
   std::unique_ptr<runtime::Loop> control;             // accepts, serves the admin listener
   std::vector<std::unique_ptr<runtime::Loop>> loops;  // one per shard
   std::unique_ptr<partition::Syncer> syncer;
@@ -111,6 +118,7 @@ struct Server::State {
   Result<void> make_registry();
   identity::Offline offline();
   void settle_left();
+  void check_master_key();
   void make_shards(std::uint64_t run);
   Result<std::uint64_t> count_run();
   Result<void> recover();
@@ -137,9 +145,12 @@ Result<void> Server::State::make_registry() {
                         whole ? *material->device_ca_key : crypto::PrivateKey::generate_ec_p256()});
   registry.emplace(registry::Registry{ports.store, ports.shown, ports.random, *device_authority,
                                       config.account, config.region});
-  provisioning.emplace(provisioning::Provisioning{*registry});
-  iam = std::make_unique<iam::Iam>(config.account,
-                                   iam::RootKey{ports.secrets.access_key_id, ports.secrets.secret});
+  sealer.emplace(ports.secrets.master_key);
+  iam = std::make_unique<iam::Iam>(
+      iam::Iam{ports.store, ports.shown, ports.random, *sealer, config.account,
+               iam::RootKey{ports.secrets.access_key_id, ports.secrets.secret}});
+  roles = std::make_unique<ProvisioningRoles>(*iam);
+  provisioning.emplace(provisioning::Provisioning{*registry, *sealer, *roles});
   if (auto made = identity::make_policies(*registry); !made)
     return Error{Code::unavailable, made.error().message};
   devices = std::make_unique<identity::Devices>(identity::Devices::Setup{
@@ -151,8 +162,13 @@ Result<void> Server::State::make_registry() {
         return provisioning::provision_arrival(*provisioning, certificate, ca);
       }});
   authentication = std::make_unique<Authentication>(
-      Authentication::Setup{ports.shown, ports.pool, ports.passwords, ports.random, *devices,
+      Authentication::Setup{ports.shown, ports.pool, ports.passwords, ports.random, *devices, *iam,
                             registry::arn(*registry, "")});
+  claims = std::make_unique<Claims>(Claims::Setup{
+      *provisioning, ports.calls,
+      [this](store::Sequence sequence, registry::Effects what, std::function<void()> then) {
+        effects->when_durable(sequence, std::move(what), std::move(then));
+      }});
   return {};
 }
 
@@ -184,6 +200,21 @@ void Server::State::settle_left() {
   });
 }
 
+// Where master.key was lost or exchanged, the start goes on with another one: nothing else is lost
+// by it, but who has a key from before should not have to find out by a refusal.
+void Server::State::check_master_key() {
+  ports.pool.run([this] {
+    const auto count = iam::count_unreadable_keys(*iam);
+    if (!count || *count == 0) return;
+    log_error("access_keys_unreadable",
+              {{"keys", std::to_string(*count)},
+               {"what", "their secrets were sealed under another master.key"},
+               {"then",
+                "put that file back and start again, or delete these keys of users and make "
+                "new ones"}});
+  });
+}
+
 void Server::State::make_shards(std::uint64_t run) {
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int count = std::min(config.shards > 0 ? config.shards : cores, limits::shards_max);
@@ -199,13 +230,13 @@ void Server::State::make_shards(std::uint64_t run) {
     shards.push_back(std::make_unique<Shard>(
         Shard::Setup{static_cast<broker::ShardId>(i), count, seed, run, profile,
                      *loops[static_cast<unsigned>(i)], ports.store, *syncer, ports.pool,
-                     ports.random, *authentication, ports.on_broken}));
+                     ports.random, *authentication, ports.on_broken, claims.get()}));
   }
   for (auto& shard : shards) shard->join(shards);
   adoptions.resize(shards.size());
   effects = std::make_unique<Effects>(
       Effects::Setup{*control, loops, shards, ports.store, *syncer, *authentication});
-  calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning,
+  calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning, *devices,
                                                config.endpoint_domain, ports.random, ports.shown,
                                                ports.clock, ports.calls, *effects});
 }
@@ -364,15 +395,19 @@ Result<void> Server::State::start() {
   make_shards(*run);  // its loops look at the clock, so not before
   if (auto made = make_fronts(); !made) return made;
   admin = std::make_unique<Admin>(
-      AdminView{config, ports, *control, loops, shards, fronts, *calls, *syncer});
+      AdminView{config, ports, *control, loops, shards, fronts, *calls, *claims, *syncer});
   if (auto listened = listen(); !listened) return listened;
   clock_record =
       std::make_unique<ClockRecord>(ports.wall, ports.store, *syncer, *control, ports.on_broken);
-  keyring->watch([this](const std::shared_ptr<const net::TlsConfig>& tls) {
-    for (std::size_t i = 0; i < fronts.size(); ++i) {
-      loops[i]->post([front = fronts[i].get(), tls] { front->use(tls); });
-    }
-  });
+  keyring->watch(
+      [this](const std::shared_ptr<const net::TlsConfig>& tls) {
+        for (std::size_t i = 0; i < fronts.size(); ++i) {
+          loops[i]->post([front = fronts[i].get(), tls] { front->use(tls); });
+        }
+      },
+      [this](const std::shared_ptr<const broker::Principals>& changed) {
+        effects->recheck(changed);
+      });
   control->start("control");
   if (auto recovered = recover(); !recovered) {
     control->stop();
@@ -385,6 +420,7 @@ Result<void> Server::State::start() {
   for (std::size_t i = 0; i < loops.size(); ++i) loops[i]->start("shard-" + std::to_string(i));
   if (sys_tree) control->post([this] { sys_tree->begin(); });
   settle_left();
+  check_master_key();
   admin->begin();
   started = true;
   return {};
@@ -453,7 +489,8 @@ std::string ready_line(const Server::Listening& listening, const Config& config,
          ",\"https\":" + one_or_many(listening.https) +
          ",\"http\":" + text_or_null(listening.http) +
          ",\"admin\":" + text_or_null(listening.admin) + ",\"ca\":" + json_text(root_path) +
-         ",\"data\":" + json_text(config.data) + ",\"pid\":" + std::to_string(pid) +
+         ",\"data\":" + json_text(config.data) + ",\"account\":" + json_text(config.account) +
+         ",\"region\":" + json_text(config.region) + ",\"pid\":" + std::to_string(pid) +
          ",\"start_ms\":" + std::to_string(start_ms) + "}";
 }
 

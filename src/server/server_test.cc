@@ -250,7 +250,8 @@ TEST_CASE("the ready line is one object of JSON, whatever the folder is called")
   config.data = "a\"b\\c\n";
   CHECK(ready_line({"127.0.0.1:1883", {}, {}, {}, {}}, config, "/d/root-ca.pem", 7, 12) ==
         R"({"event":"ready","mqtt":"127.0.0.1:1883","mqtts":null,"https":null,"http":null,)"
-        R"("admin":null,"ca":"/d/root-ca.pem","data":"a\"b\\c\n","pid":7,"start_ms":12})");
+        R"("admin":null,"ca":"/d/root-ca.pem","data":"a\"b\\c\n","account":"123456789012",)"
+        R"("region":"us-east-1","pid":7,"start_ms":12})");
 }
 
 }  // namespace

@@ -50,14 +50,20 @@ Result<void> check_existing(const std::string& path) {
   return {};
 }
 
-// The pid in a lock file, as text; what somebody else wrote there is not repeated.
-std::string holder_of(int lock) {
+// The pid in a lock file.
+std::optional<int> holder_of(int lock) {
   char text[16] = {};
   const ssize_t n = ::pread(lock, text, sizeof text, 0);
   int pid = 0;
   if (n <= 0 || std::from_chars(text, text + n, pid).ec != std::errc() || pid <= 0)
-    return "unknown";
-  return std::to_string(pid);
+    return std::nullopt;
+  return pid;
+}
+
+// As text; what somebody else wrote there is not repeated.
+std::string holder_text(int lock) {
+  const auto pid = holder_of(lock);
+  return pid ? std::to_string(*pid) : "unknown";
 }
 
 Result<void> write_holder(int lock, const std::string& path) {
@@ -79,7 +85,8 @@ Result<int> take_lock(const std::string& folder) {
     Error error = io_error("lock", path);
     if (held) {
       error.message = "the data folder " + folder + " is in use by the process with pid " +
-                      holder_of(lock) + ": stop that one first, or choose another folder (--data)";
+                      holder_text(lock) +
+                      ": stop that one first, or choose another folder (--data)";
     }
     ::close(lock);
     return error;
@@ -189,6 +196,15 @@ Result<std::unique_ptr<Folder>> Folder::open(const std::string& given) {
 }
 
 Folder::~Folder() { ::close(lock_); }  // and with it the lock; the file stays
+
+std::optional<int> holder(const std::string& path) {
+  const int lock = ::open((path + "/lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock < 0) return std::nullopt;
+  const bool held = ::flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  const auto pid = held ? holder_of(lock) : std::nullopt;
+  ::close(lock);
+  return pid;
+}
 
 Result<void> write_backup(Store& store, const std::string& given) {
   const std::string target = plain(given), partial = target + ".partial";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -35,6 +36,11 @@ class Folder {
   const std::string path_;
   const int lock_;  // the descriptor that holds the lock
 };
+
+// The pid of the process that holds the folder at `path`, as it wrote it there itself; nullopt:
+// none does, or nobody can tell. Takes the lock, shared, for the time of the question: a server
+// that starts in that moment takes the folder for one in use.
+[[nodiscard]] std::optional<int> holder(const std::string& path);
 
 // Copies the store, as of one moment and while it works, into the new folder `target`: `format` and
 // `store/`, nothing else; keys and secrets are not in a backup. Until it is whole it is named

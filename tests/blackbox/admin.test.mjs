@@ -176,6 +176,6 @@ suite('admin, durability memory', (test) => {
     const metrics = await w.server.metrics();
     assert.equal(metrics['gnomon_durability{mode="memory"}'], 1);
     assert.equal(metrics['gnomon_durability{mode="disk"}'], 0);
-    assert.match(w.server.log(), /warn\w* nothing_is_kept .*memory/);
+    await w.server.untilLog(/warn\w* nothing_is_kept .*memory/);
   });
 }, { shards: [1], args: ['--durability', 'memory'] });

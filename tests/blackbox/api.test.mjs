@@ -5,31 +5,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import * as iot from '@aws-sdk/client-iot';
+import { iotArn as arn, iotClient as clientOf, keyOf, policyOf } from '../harness/aws.mjs';
 import { rootOf } from '../harness/certificates.mjs';
 import * as codec from '../harness/codec.mjs';
 import { Raw } from '../harness/raw.mjs';
 import { Server } from '../harness/server.mjs';
 import { suite, unique } from '../harness/suite.mjs';
-
-const keyOf = (server) => JSON.parse(
-  fs.readFileSync(path.join(server.data, 'access-key.json'), 'utf8'));
-
-// A client of the server with its root key, or another.
-function clientOf(server, { key = keyOf(server), ...options } = {}) {
-  return new iot.IoTClient({
-    endpoint: `http://127.0.0.1:${server.ports.http}`,
-    region: 'us-east-1',
-    credentials: { accessKeyId: key.AccessKeyId, secretAccessKey: key.SecretAccessKey },
-    maxAttempts: 1,
-    ...options,
-  });
-}
-
-const policyOf = (...statements) => JSON.stringify({
-  Version: '2012-10-17',
-  Statement: statements.map(([Effect, Action, Resource]) => ({ Effect, Action, Resource })),
-});
-const arn = (resource) => `arn:aws:iot:us-east-1:123456789012:${resource}`;
 
 // A thing with a certificate and a policy that lets it connect as itself and publish to dt/NAME.
 async function makeDevice(client, name) {

@@ -75,10 +75,10 @@ describe('a wall clock that jumps', { timeout: 120_000 }, () => {
       const metrics = await server.metrics();
       assert.equal(metrics.gnomon_clock_doubted, 1);
       assert.equal(metrics[jumps('forward')], 1, 'once, though each loop has seen it');
-      assert.match(server.log(), /warn\w* clock_jump from=\S+Z to=\S+Z held=".*sessions.*" for_s=3600/);
+      await server.untilLog(/warn\w* clock_jump from=\S+Z to=\S+Z held=".*sessions.*" for_s=3600/);
       server.clock.set(0);
       await server.untilMetrics((m) => m.gnomon_clock_doubted === 0, 'the correction');
-      assert.match(server.log(), /clock_corrected/);
+      await server.untilLog(/clock_corrected/);
       assert.equal(await isThere(server, long), true);
     }));
 
@@ -96,7 +96,7 @@ describe('a wall clock that jumps', { timeout: 120_000 }, () => {
     const message = await reader.message();
     assert.equal(message.text, 'lasting');
     assert.ok(message.props.messageExpiry <= 997);
-    assert.match(server.log(), /warn\w* clock_jump from=\S+Z to=\S+Z then=".*"/);
+    await server.untilLog(/warn\w* clock_jump from=\S+Z to=\S+Z then=".*"/);
   }));
 
   for (const signal of ['SIGTERM', 'SIGKILL']) {
@@ -128,7 +128,7 @@ describe('a wall clock that jumps', { timeout: 120_000 }, () => {
         const ends = await away(server, 'other', 5);
         await over(server, -55 * year, async (metrics) => {
           assert.equal(metrics.gnomon_clock_unset, 1);
-          assert.match(server.log(), /warn\w* clock_unset shows=19\S+Z/);
+          await server.untilLog(/warn\w* clock_unset shows=19\S+Z/);
           await pass(6000);
           assert.equal(await isThere(server, ends), false, 'five seconds of this run are over');
           server.clock.set(0);

@@ -90,7 +90,7 @@ describe('little free space', { timeout: 240_000 }, () => {
       assert.equal((await reader.message()).text, 'QoS 1 to a clean session');
       five.publish('live', 'QoS 0');
       assert.equal((await reader.message()).text, 'QoS 0');
-      assert.match(server.log(), /reserve|free space|disk/i, 'the log says why');
+      await server.untilLog(/reserve|free space|disk/i);
       assert.ok(server.log().split('\n').length < 40, 'without a line for each');
 
       await server.restart();
@@ -184,7 +184,7 @@ describe('little free space', { timeout: 240_000 }, () => {
         const old = await client(server, 4);
         old.publish('fill', payload, { qos: 1 });
         await old.expectClose();
-        assert.match(server.log(), /reserve|free space|disk/i);
+        await server.untilLog(/reserve|free space|disk/i);
         fs.rmSync(filler);
         await within(20_000, 'messages to be accepted again', (async () => {
           while ((await publisher.published('fill', 'again')).code >= 0x80);
@@ -221,7 +221,7 @@ describe('little free space', { timeout: 240_000 }, () => {
         const { code, signal } = await server.command.ended;
         assert.deepEqual([code, signal], [1, null]);
       }
-      assert.match(server.log(), /space|ENOSPC/i, 'the log says why');
+      await server.untilLog(/space|ENOSPC/i);
       await server.crash();
       server.synced.off();
       await server.launch();

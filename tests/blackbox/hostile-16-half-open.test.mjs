@@ -10,8 +10,8 @@ import { staying } from '../harness/sessions.mjs';
 import { suite, unique } from '../harness/suite.mjs';
 import { dialWebSocket, upgrade, Wire } from '../harness/websocket.mjs';
 
-const keepAlive = 1;    // s: it ends after 1.5
-const tooLate = 6000;   // generous: the machine may be busy
+const keepAlive = 2;    // s: it ends after 3, and so long they have to come together
+const tooLate = 8000;   // generous: the machine may be busy
 
 const arrival = 'gnomon_arrivals_refused_total{reason="timeout"}';
 const http = 'gnomon_http_refused_total{reason="timeout"}';
@@ -27,16 +27,19 @@ function transports({ ports, ready }) {
 }
 
 // Connections as `each(how, name, v)` makes them, through holes, on every transport and in two
-// versions. Returns the holes; they go with the world.
+// versions. Returns the holes; they go with the world. `stir`: all say something, as far as `each`
+// returned them, so their silence begins now and not while the others were still connecting.
 async function throughHoles(w, each) {
+  const raws = [];
   const holes = await Promise.all(Object.entries(transports(w.server)).flatMap(([name, how]) =>
     [4, 5].map(async (v) => {
       const hole = await Hole.open(how.port);
       w.opened.push(() => hole.close());
-      await each({ ...how, port: hole.port }, name, v);
+      raws.push(await each({ ...how, port: hole.port }, name, v));
       return hole;
     })));
-  return { count: holes.length, pull: () => holes.forEach((hole) => hole.pull()),
+  const stir = () => Promise.all(raws.map((raw) => raw.fence()));
+  return { count: holes.length, stir, pull: () => holes.forEach((hole) => hole.pull()),
     close: () => holes.forEach((hole) => hole.close()) };
 }
 
@@ -63,7 +66,9 @@ suite('row 16: half-open connections', (test) => {
         const raw = await w.socket(v, how);
         await raw.connect({ id: unique(), keepAlive,
           will: { topic: w.topic(`${name}/${v}`), payload: 'gone' } });
+        return raw;
       });
+      await holes.stir();
       holes.pull();
       const began = performance.now();
       const topics = (await watcher.messages(holes.count)).map(({ topic }) => topic);

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { deviceCertificate, rootOf } from '../harness/certificates.mjs';
-import { day, startWithClock } from '../harness/clock.mjs';
+import { day, second, startWithClock } from '../harness/clock.mjs';
 import * as codec from '../harness/codec.mjs';
 import { dial } from '../harness/dial.mjs';
 import { deadline, Raw, within } from '../harness/raw.mjs';
@@ -31,15 +31,27 @@ async function withServer(options, body) {
 }
 
 // The code of the CONNACK on a new connection.
-async function code(server, v, { connect = {}, port = server.ports.mqtts, ...how } = {}) {
+async function code(server, v, { connect = {}, port = server.ports.mqtts, ms, ...how } = {}) {
   const raw = await Raw.open(port, { v, ...how });
   raw.send(codec.connect({ v, id: unique('who'), ...connect }));
-  const connack = await raw.expect('connack');
+  const connack = await raw.expect('connack', {}, ms);
   raw.destroy();
   return connack.code;
 }
 
 const knownBy = (options) => ({ username: 'lamp', password: 'right', ...options });
+
+// Somebody who stays, with a will to `gone/ID`.
+async function staying(port, id, { v = 5, secure, ...connect } = {}) {
+  const will = { topic: `gone/${id}`, payload: 'x' };
+  return (await Raw.open(port, { v, secure })).connect({ v, id, will, ...connect });
+}
+
+// It is told in MQTT 5 that it may not be here any more, and ended.
+async function expectEnd(raw, v = 5, ms = deadline) {
+  if (v === 5) assert.equal((await raw.expect('disconnect', {}, ms)).code, 0x87);
+  await raw.expectClose(ms);
+}
 
 // A file of the user lamp with the password "right".
 async function passwordFile(folder, user = 'lamp') {
@@ -105,12 +117,31 @@ describe('who may connect', { timeout: 120_000 }, () => {
   }
 });
 
+describe('who is connected', { timeout: 120_000 }, () => {
+  it('ends with its certificate, in a second, and its will is published', () =>
+    withServer({ clock: true }, async (server) => {
+      const secure = await deviceCertificate(server, 'lamp', '--days', '1');
+      const lasting = await deviceCertificate(server, 'fan', '--days', '3');
+      const watcher = await staying(server.ports.mqtts, 'watcher', { secure: lasting });
+      await watcher.subscribe({ filter: 'gone/#', qos: 0 });
+      server.clock.set(day - 8 * second);
+      const lamps = [];
+      for (const v of [4, 5]) {
+        lamps.push([v, await staying(server.ports.mqtts, `lamp-${v}`, { v, secure })]);
+      }
+      await Promise.all(lamps.map(([v, lamp]) => expectEnd(lamp, v, deadline + 10 * second)));
+      const wills = await watcher.messages(2);
+      assert.deepEqual(wills.map(({ topic }) => topic).sort(), ['gone/lamp-4', 'gone/lamp-5']);
+      watcher.destroy();
+    }));
+});
+
 describe('passwords', { timeout: 120_000 }, () => {
-  const withPasswords = async (body) => {
+  const withPasswords = async (body, env = {}) => {
     const folder = temporaryFolder();
     try {
       const file = await passwordFile(folder);
-      await withServer({ env: { GNOMON_PASSWORDS: file } }, (server) => body(server, file));
+      await withServer({ env: { GNOMON_PASSWORDS: file, ...env } }, (server) => body(server, file));
     } finally {
       fs.rmSync(folder, { recursive: true, force: true });
     }
@@ -133,8 +164,9 @@ describe('passwords', { timeout: 120_000 }, () => {
     const raw = await (await Raw.open(server.port)).connect({ id: unique(), ...knownBy() });
     await raw.subscribe({ filter: 'beat', qos: 1 });
     let done = false;
+    // Each password costs a core 0.1 s, on purpose: the last of them waits for all others.
     const storm = Promise.all(Array.from({ length: 200 }, () =>
-      code(server, 5, { port: server.port, connect: knownBy({ password: unique() }) })))
+      code(server, 5, { port: server.port, ms: 60_000, connect: knownBy({ password: unique() }) })))
       .finally(() => { done = true; });
     let slowest = 0;
     do {
@@ -146,7 +178,25 @@ describe('passwords', { timeout: 120_000 }, () => {
     for (const refusal of await storm) assert.ok([0x86, 0x89].includes(refusal), `${refusal}`);
     assert.ok(slowest < 2000, `a round trip took ${slowest} ms`);
     raw.destroy();
-  }));
+  }, { GNOMON_LIMITS_CONNECT_TIMEOUT: '60' }));
+
+  it('SIGHUP ends who is gone or has another password, and nobody else; no will of theirs is sent', () =>
+    withPasswords(async (server, file) => {
+      for (const user of ['fan', 'door']) await run(['passwd', file, user, '--batch', 'right']);
+      await server.reload();
+      const [lamp, fan, door] = await Promise.all(['lamp', 'fan', 'door'].map((username) =>
+        staying(server.port, username, knownBy({ username }))));
+      await door.subscribe({ filter: 'gone/#', qos: 0 });
+      await run(['passwd', file, 'lamp', '--delete']);
+      await run(['passwd', file, 'fan', '--batch', 'other']);
+      await server.reload();
+      await Promise.all([lamp, fan].map((gone) => expectEnd(gone)));
+      await door.expectNothing();
+      const metrics = await server.metrics();
+      assert.equal(metrics.gnomon_rechecks_total, 2);
+      assert.equal(metrics['gnomon_publishes_refused_total{reason="policy"}'], 2);
+      door.destroy();
+    }));
 
   it('SIGHUP: users come and go; a broken file changes nothing', () =>
     withPasswords(async (server, file) => {

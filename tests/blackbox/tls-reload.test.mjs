@@ -130,6 +130,25 @@ describe('a certificate of the user\'s', { timeout: 120_000, concurrency: 2 }, (
       assert.equal(await shown(server, { session }), 'two');
     }));
 
+  it('SIGHUP with the same one: sessions of before are resumed', () =>
+    withServer(served('one'), async (server) => {
+      const open = (how) => tls.connect({ port: server.ports.mqtts, host: '127.0.0.1',
+        servername: 'localhost', ...trust, ...how });
+      const first = open();
+      const session = await within(deadline, 'a session', new Promise((resolve, reject) => {
+        first.once('session', resolve).once('error', reject);
+        first.write(codec.connect({ id: unique() }));
+      }));
+      first.destroy();
+      assert.match(await server.reload(), /keys_loaded/);
+      const second = open({ session });
+      await within(deadline, 'a handshake', new Promise((resolve, reject) => {
+        second.once('secureConnect', resolve).once('error', reject);
+      }));
+      assert.equal(second.isSessionReused(), true);
+      second.destroy();
+    }));
+
   it('a damaged one at SIGHUP: logged, and the old one goes on', () =>
     withServer(served('one'), async (server, { files, put }) => {
       const good = served('two');

@@ -115,6 +115,25 @@ export class Server {
     return this.command.stderr().trimEnd().split('\n').slice(-lines).join('\n');
   }
 
+  // Resolves with what has been logged and matches.
+  async untilLog(pattern) {
+    const { process: child, stderr } = this.command;
+    let look;
+    try {
+      return await within(deadline, () => `${pattern} in the log\n${this.log()}`,
+        new Promise((resolve) => {
+          look = () => {
+            const found = pattern.exec(stderr());
+            if (found) resolve(found[0]);
+          };
+          child.stderr.on('data', look);
+          look();
+        }));
+    } finally {
+      child.stderr.off('data', look);
+    }
+  }
+
   // SIGTERM; the server has to end by itself and well. The folder goes with it.
   async stop() {
     try {

@@ -48,7 +48,8 @@ class Checker {
       if (!action.if_member.empty()) find(operation.input, action.if_member);
     }
     for (const TemplateText& one : row.resources) check_template(one, operation.input);
-    for (const KeyText& key : row.keys) find(operation.input, key.member);
+    for (const KeyText& key : row.keys)
+      if (key.kind != "target_boundary") find(operation.input, key.member);
     for (const PassText& pass : row.passes) find(operation.input, pass.member);
     for (const std::string* shape : {&operation.input, &operation.output}) {
       if (!shape->empty()) check_locations(*shape);

@@ -182,6 +182,8 @@ class Reader {
   }
 
   KeyText read_key(std::string_view item) {
+    constexpr std::string_view of_target = "iam:PermissionsBoundary=@target";
+    if (item == of_target) return {"target_boundary", "iam:PermissionsBoundary", ""};
     const std::size_t equals = item.find("={");
     if (equals == std::string_view::npos || !item.ends_with('}')) {
       fail("a condition key is name={member}, not '" + std::string(item) + "'");

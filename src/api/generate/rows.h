@@ -22,7 +22,8 @@
 //                 {@account} {@region}
 //               A '?' at the end: only if all members are there, for those that need not be
 //   keys        condition keys: "iam:PolicyARN={PolicyArn}", "tags={Tags}" (aws:RequestTag/…,
-//               aws:TagKeys), "tagkeys={TagKeys}", or "-"
+//               aws:TagKeys), "tagkeys={TagKeys}", "iam:PermissionsBoundary=@target" (what the
+//               resource has now), or "-"
 //   auth        how it may be called: "sigv4", "unsigned", "certificate", or several with ','
 //   payload     "hashed": the body's hash is signed; "unsigned": it need not be
 //   passes      roles that are given to services (iam:PassRole): "{roleArn}@iot.amazonaws.com";
@@ -52,7 +53,7 @@ struct TemplateText {
   bool optional = false;
 };
 struct KeyText {
-  std::string kind, name, member;  // kind: "value", "tags", "tag_keys"
+  std::string kind, name, member;  // kind: ConditionKey::Kind
 };
 struct ActionText {
   std::string name, if_member;

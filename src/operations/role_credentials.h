@@ -1,0 +1,35 @@
+// The credential provider: a device shows its certificate and gets credentials of the role that a
+// role alias names (AWS IoT: "Authorizing direct calls to AWS services using the AWS IoT Core
+// credential provider").
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/certificate.h"
+#include "operations/front_door.h"
+
+namespace gnomon::operations {
+
+// What a device shows in the TLS handshake.
+struct DeviceProof {
+  std::string certificate;                         // DER; "": none
+  std::string host;                                // that TLS was begun for; or ""
+  std::vector<crypto::Certificate> authorities{};  // identity::Devices::admit() wants them
+};
+
+// The alias in "/role-aliases/{alias}/credentials", not decoded: aliases have no character that
+// needs it. Nothing: it is another path.
+[[nodiscard]] std::optional<std::string_view> alias_of(std::string_view path);
+
+// Answers a request for that path. In this order: the certificate is registered and ACTIVE, and
+// attached to the thing that x-amzn-iot-thingname names, if it does; its policies allow
+// iot:AssumeRoleWithCertificate on the alias; the alias is there; its role trusts
+// credentials.iot.amazonaws.com. Else 403, for an alias that is not there 404. What policies refuse
+// names a decision. On the pool.
+[[nodiscard]] Answer role_credentials(World& world, const Arrival& arrival,
+                                      const DeviceProof& proof, WallTime now);
+
+}  // namespace gnomon::operations
