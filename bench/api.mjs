@@ -2,6 +2,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const region = 'us-east-1';
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
@@ -91,37 +92,42 @@ const residentOf = (pid) => Number(
 const percentile = (sorted, share) => sorted[Math.min(sorted.length - 1,
   Math.floor(sorted.length * share))];
 
-// `count` calls shared by the connections, each with the next when it has its answer. `call`: of a
-// connection and a number. {per_s, cpu_us (of the server, each), p50_ms, p99_ms}
-async function timed(connections, pid, count, call) {
+// `count` calls shared by the connections, each with the next when it has its answer, or when it is
+// due if there is a pace (calls/s, of all). `call`: of a connection and a number.
+// {per_s, cpu_us (of the server, each), p50_ms, p99_ms}
+async function timed(connections, pid, count, call, pace) {
   const took = new Float64Array(count);
   let next = 0;
   const work = async (connection) => {
     while (next < count) {
       const i = next++;
+      const early = pace ? start + (i * 1000) / pace - performance.now() : 0;
+      if (early > 0) await delay(early);
       const began = performance.now();
       await call(connection, i);
       took[i] = performance.now() - began;
     }
   };
-  const [began, cpu] = [performance.now(), cpuOf(pid)];
+  const [start, cpu] = [performance.now(), cpuOf(pid)];
   await Promise.all(connections.map(work));
-  const used = cpuOf(pid) - cpu, ms = performance.now() - began;
+  const used = cpuOf(pid) - cpu, ms = performance.now() - start;
   took.sort();
   return { per_s: (count * 1000) / ms, cpu_us: (used * 1e6) / count,
     p50_ms: percentile(took, 0.5), p99_ms: percentile(took, 0.99) };
 }
 
 // A registry of many things: they are created by 16 clients, described, and listed page by page.
-export function things(server, { things: count, describes }) {
+export function things(server, { things: count, describes, pace }) {
   return withConnections(server, 16, async (connections) => {
     const name = (i) => `/things/thing-${String(i).padStart(8, '0')}`;
     const created = await timed(connections, server.pid, count, (connection, i) => connection.call(
       'POST', name(i), { attributePayload: { attributes: { model: 'lamp', room: `${i % 1000}` } } }));
     const resident = residentOf(server.pid);
-    // In a different order than they were made.
-    const described = await timed(connections, server.pid, describes,
-      (connection, i) => connection.call('GET', name((i * 7919) % count)));
+    // In a different order than they were made. At full speed the clients' own thread is busy, so
+    // calls wait in it: what the server takes shows at a pace.
+    const describe = (connection, i) => connection.call('GET', name((i * 7919) % count));
+    const described = await timed(connections, server.pid, describes, describe);
+    const paced = await timed(connections, server.pid, describes / 10, describe, pace);
     let token, listed = 0;
     const page = async (connection) => {
       const { things: found, nextToken } = await connection.call('GET',
@@ -133,7 +139,7 @@ export function things(server, { things: count, describes }) {
     const paged = await timed(connections.slice(0, 1), server.pid, pages, page);
     return { creates_per_s: created.per_s, create_cpu_us: created.cpu_us, create_p99_ms: created.p99_ms,
       describes_per_s: described.per_s, describe_cpu_us: described.cpu_us,
-      describe_p99_ms: described.p99_ms, page_p99_ms: paged.p99_ms, resident_mb: resident,
+      describe_p99_ms: described.p99_ms, paced_p99_ms: paced.p99_ms, page_p99_ms: paged.p99_ms, resident_mb: resident,
       lost: Math.min(count, pages * 250) - listed };
   });
 }

@@ -229,9 +229,15 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   [[nodiscard]] bool may_retain(std::string_view topic) const {
     return !permissions_ || permissions_->may_publish(topic, true);
   }
-  // Counts what it may not. The second remembers the last topic itself.
-  [[nodiscard]] bool may_receive(std::string_view topic, Ruling& ruling);
-  [[nodiscard]] bool may_receive(std::string_view topic);
+  // What it may not receive is dropped, and counted; what a share group gives is declined, and goes
+  // to somebody else. Without a ruling the last topic is remembered.
+  [[nodiscard]] bool may_receive(std::string_view topic, Ruling& ruling) {
+    return counted(may_take(topic, ruling));
+  }
+  [[nodiscard]] bool may_receive(std::string_view topic) { return counted(may_take(topic)); }
+  [[nodiscard]] bool may_take(std::string_view topic, Ruling& ruling);
+  [[nodiscard]] bool may_take(std::string_view topic);
+  bool counted(bool allowed);
   bool publish_kept(const mqtt::Publish& publish, const message::Message& message, bool late);
   bool is_duplicate(const mqtt::Publish& publish);
   bool acknowledge(std::uint16_t packet_id, std::uint8_t qos, mqtt::Reason reason);

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "broker/connection.h"
+#include "broker/outgoing.h"
 #include "broker/shard.h"
 
 namespace gnomon::broker {
@@ -21,23 +22,27 @@ bool Connection::window_open() const {
       std::min(machine_.peer_receive_maximum(), shard_.profile_.inflight_max));
 }
 
-bool Connection::may_receive(std::string_view topic, Ruling& ruling) {
+bool Connection::may_take(std::string_view topic, Ruling& ruling) {
   if (!permissions_) return true;
   if (ruling.under != permissions_number_ || timed_) {
     ruling = {permissions_number_, permissions_->may_receive(topic)};
   }
-  if (!ruling.allowed) shard_.counters_.add(Count::dropped_policy);
   return ruling.allowed;
 }
 
-bool Connection::may_receive(std::string_view topic) {
+bool Connection::may_take(std::string_view topic) {
   if (!permissions_) return true;
   if (!received_) received_ = std::make_unique<Received>();
   if (received_->topic != topic) {
     received_->topic.assign(topic);
     received_->ruling = {};
   }
-  return may_receive(topic, received_->ruling);
+  return may_take(topic, received_->ruling);
+}
+
+bool Connection::counted(bool allowed) {
+  if (!allowed) shard_.counters_.add(Count::dropped_policy);
+  return allowed;
 }
 
 void Connection::deliver(Encoder& encoder, const Terms& terms,
@@ -150,8 +155,12 @@ void Connection::pump_queue() {
       if (queued.share.sequence != 0) shard_.acknowledge(Acks::Shared{queued.share, ref_});
       continue;
     }
-    if (!may_receive(message.topic)) {
-      if (queued.share.sequence != 0) decline(queued.share, queued.qos, queued.message.view());
+    if (queued.share.sequence != 0) {
+      if (!may_take(message.topic)) {
+        decline(queued.share, queued.qos, queued.message.view());
+        continue;
+      }
+    } else if (!may_receive(message.topic)) {
       continue;
     }
     mqtt::Publish publish = to_publish(message, now);
@@ -195,7 +204,10 @@ void Connection::deliver_kept(const Delivery& delivery) {
 
 void Connection::deliver_message(const Delivery& delivery) {
   const message::Message& message = *delivery.message;
-  if (!may_receive(message.topic)) return skip_kept(delivery, true);
+  const bool lent = delivery.packet_id > Outgoing::ids;  // by a share group
+  if (!(lent ? may_take(message.topic) : may_receive(message.topic))) {
+    return skip_kept(delivery, true);
+  }
   if (message.retain && replays_) note_live(message.topic);
   if (delivery.qos == 0 && stream_->pending() > shard_.qos0_output_max_) {
     return shard_.counters_.add(Count::dropped_slow_subscriber);
@@ -230,7 +242,7 @@ void Connection::skip_kept(const Delivery& delivery, bool declined) {
 
 void Connection::deliver_shared(const Delivery& delivery) {
   if (delivery.qos == 0) return deliver_message(delivery);
-  if (!may_receive(delivery.message->topic)) {
+  if (!may_take(delivery.message->topic)) {
     if (delivery.qos > 1) return shard_.give_back(ref_, delivery);
     return shard_.acknowledge(Acks::Shared{delivery.share, ref_, true});
   }

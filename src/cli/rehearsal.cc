@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "cli/broker_address.h"
+#include "cli/certificate_steps.h"
 #include "cli/rollback.h"
 #include "net/tls.h"
 #include "runtime/network.h"
@@ -63,6 +64,52 @@ Result<client::Endpoint> device_endpoint(ApiClient& client, const ApiServer& ser
   endpoint.name = broker->host;
   endpoint.tls = std::move(*config);
   return endpoint;
+}
+
+Result<void> nothing_of(const Result<json::Value>& answer) {
+  if (!answer) return answer.error();
+  return {};
+}
+
+Result<std::string> registered(ApiClient& client, const std::string& certificate_id,
+                               const std::string& status) {
+  const auto told = client.iot("DescribeCertificate", {{"certificateId", certificate_id}});
+  if (!told) return told.error();
+  const json::Value& description = told->as_object().at("certificateDescription");
+  const std::string is = text_of(description, "status");
+  if (is != status) return Error{Code::conflict, "it is " + is};
+  return text_of(description, "certificateArn");
+}
+
+Result<void> attached(ApiClient& client, const std::string& thing, const std::string& arn) {
+  const auto principals =
+      list_all(client, {"ListThingPrincipals", "principals", "nextToken", "nextToken"},
+               {{"thingName", thing}});
+  if (!principals) return principals.error();
+  for (const json::Value& principal : *principals)
+    if (principal == json::Value(arn)) return {};
+  return Error{Code::not_found, "the certificate is not attached to " + thing};
+}
+
+Result<json::Value> take_device(ApiClient& client, const std::string& certificate_id,
+                                const std::string& thing) {
+  const auto told = client.iot("DescribeCertificate", {{"certificateId", certificate_id}});
+  if (told) {
+    const std::string arn =
+        text_of(told->as_object().at("certificateDescription"), "certificateArn");
+    if (auto gone = delete_certificate(client, arn); !gone) return gone;
+  } else if (told.error().code != Code::not_found) {
+    return told;
+  }
+  return client.iot("DeleteThing", {{"thingName", thing}});
+}
+
+bool rehearse_clean(Rollback& rollback) {
+  return rehearse_step("all is taken away again", [&]() -> Result<void> {
+    if (const std::string left = rollback.run(); !left.empty())
+      return Error{Code::unavailable, left};
+    return {};
+  });
 }
 
 }  // namespace gnomon::cli

@@ -1,6 +1,7 @@
 // What rehearsals of on-boarding have in common.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -12,6 +13,9 @@
 namespace gnomon::cli {
 
 class Rollback;
+
+// How long the server may take for what it does after it has answered.
+inline constexpr std::chrono::seconds rehearsal_patience{10};
 
 // Takes a step of a rehearsal and prints what came of it.
 bool rehearse_step(const std::string& what, const std::function<Result<void>()>& act);
@@ -26,6 +30,21 @@ Result<std::string> provisioning_role(ApiClient& client, Rollback& rollback,
 Result<client::Endpoint> device_endpoint(ApiClient& client, const ApiServer& server,
                                          const std::optional<std::string>& host,
                                          const std::string& certificates, const std::string& key);
+
+// A call whose answer tells nothing.
+[[nodiscard]] Result<void> nothing_of(const Result<json::Value>& answer);
+
+// Its ARN, if the certificate has this status; conflict if it has another.
+Result<std::string> registered(ApiClient& client, const std::string& certificate_id,
+                               const std::string& status);
+// not_found if the certificate is not attached to the thing.
+Result<void> attached(ApiClient& client, const std::string& thing, const std::string& arn);
+
+// Takes away the device's certificate and thing, as far as there are any.
+Result<json::Value> take_device(ApiClient& client, const std::string& certificate_id,
+                                const std::string& thing);
+// The last step: what was made is taken away.
+bool rehearse_clean(Rollback& rollback);
 
 // Fleet provisioning by claim, from one end to the other. Prints each step, and takes all away that
 // was made; returns whether all went well.

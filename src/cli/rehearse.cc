@@ -22,7 +22,6 @@ namespace gnomon::cli {
 
 namespace {
 
-constexpr std::chrono::seconds patience{10};
 constexpr std::chrono::milliseconds day = std::chrono::hours(24);
 
 // Makes a thing named as the certificate's subject, and lets it in.
@@ -59,18 +58,14 @@ class Rehearsal {
         (provisioned_ || rehearse_step("a policy is attached, and it is made ACTIVE",
                                        [this] { return activate(); })) &&
         rehearse_step("it is let in, and publishes",
-                      [this] { return visit_until_welcome(visit_, patience); }) &&
+                      [this] { return visit_until_welcome(visit_, rehearsal_patience); }) &&
         rehearse_step("it is registered, ACTIVE", [this] { return registered("ACTIVE"); }) &&
-        (!provisioned_ || rehearse_step("it has its thing", [this] { return thing(); }));
-    return rehearse_step("all is taken away again", [this] { return clean(); }) && well;
+        (!provisioned_ ||
+         rehearse_step("it has its thing", [this] { return attached(client_, name_, arn_); }));
+    return rehearse_clean(rollback_) && well;
   }
 
  private:
-  static Result<void> nothing_of(const Result<json::Value>& answer) {
-    if (!answer) return answer.error();
-    return {};
-  }
-
   Result<void> policy() {
     const auto made = client_.iot(
         "CreatePolicy",
@@ -126,23 +121,20 @@ class Rehearsal {
   Result<void> refused() {
     const auto met = visit(visit_);
     // Whatever it was: the server may know the certificate now.
-    rollback_.add([this] { return take_device(); });
+    rollback_.add([this] { return take_device(client_, certificate_id_, name_); });
     if (met) return Error{Code::conflict, "it was let in"};
     if (met.error().code != Code::denied) return met.error();
     return {};
   }
   Result<void> registered(const std::string& status) {
-    const auto told = client_.iot("DescribeCertificate", {{"certificateId", certificate_id_}});
-    if (!told) return told.error();
-    const json::Value& description = told->as_object().at("certificateDescription");
-    arn_ = text_of(description, "certificateArn");
-    const std::string is = text_of(description, "status");
-    if (is == status) return {};
-    return Error{Code::conflict, "it is " + is};
+    auto arn = cli::registered(client_, certificate_id_, status);
+    if (!arn) return arn.error();
+    arn_ = *std::move(arn);
+    return {};
   }
   // The server refuses first and registers then: until it has, the device comes again.
   Result<void> waits() {
-    const Instant until = monotonic_.now() + patience;
+    const Instant until = monotonic_.now() + rehearsal_patience;
     for (;;) {
       auto done = registered("PENDING_ACTIVATION");
       if (done || monotonic_.now() >= until) return done;
@@ -156,32 +148,6 @@ class Rehearsal {
       return done;
     return nothing_of(client_.iot("UpdateCertificate",
                                   {{"certificateId", certificate_id_}, {"newStatus", "ACTIVE"}}));
-  }
-  Result<void> thing() {
-    const auto principals =
-        list_all(client_, {"ListThingPrincipals", "principals", "nextToken", "nextToken"},
-                 {{"thingName", name_}});
-    if (!principals) return principals.error();
-    for (const json::Value& principal : *principals)
-      if (principal == json::Value(arn_)) return {};
-    return Error{Code::not_found, "the certificate is not attached to " + name_};
-  }
-  // The certificate and the thing, as far as there are any.
-  Result<json::Value> take_device() {
-    const auto told = client_.iot("DescribeCertificate", {{"certificateId", certificate_id_}});
-    if (told) {
-      const std::string arn =
-          text_of(told->as_object().at("certificateDescription"), "certificateArn");
-      if (auto gone = delete_certificate(client_, arn); !gone) return gone;
-    } else if (told.error().code != Code::not_found) {
-      return told;
-    }
-    return client_.iot("DeleteThing", {{"thingName", name_}});
-  }
-  Result<void> clean() {
-    if (const std::string left = rollback_.run(); !left.empty())
-      return Error{Code::unavailable, left};
-    return {};
   }
 
   const ApiServer& server_;

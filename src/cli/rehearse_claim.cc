@@ -1,6 +1,5 @@
 // Fleet provisioning by claim: a device that knows no more than all of its kind gets a certificate
 // of its own (AWS IoT: "Provisioning by claim").
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -16,8 +15,6 @@
 namespace gnomon::cli {
 
 namespace {
-
-constexpr std::chrono::seconds patience{10};
 
 std::string document(const std::string& statements) {
   return R"({"Version":"2012-10-17","Statement":[)" + statements + "]}";
@@ -42,15 +39,10 @@ class ClaimRehearsal {
         rehearse_step("it is let in by its own certificate, and publishes",
                       [this] { return welcome(); }) &&
         rehearse_step("it is registered, ACTIVE, and has its thing", [this] { return thing(); });
-    return rehearse_step("all is taken away again", [this] { return clean(); }) && well;
+    return rehearse_clean(rollback_) && well;
   }
 
  private:
-  static Result<void> nothing_of(const Result<json::Value>& answer) {
-    if (!answer) return answer.error();
-    return {};
-  }
-
   Result<void> policy(const std::string& name, const std::string& statements, std::string& arn) {
     const auto made = client_.iot("CreatePolicy",
                                   {{"policyName", name}, {"policyDocument", document(statements)}});
@@ -136,7 +128,7 @@ class ClaimRehearsal {
     if (!made) return made.error();
     certificate_id_ = text_of(*made, "certificateId");
     token_ = text_of(*made, "certificateOwnershipToken");
-    rollback_.add([this] { return take_device(); });
+    rollback_.add([this] { return take_device(client_, certificate_id_, name_); });
     made_ = *made;
     return {};
   }
@@ -151,38 +143,12 @@ class ClaimRehearsal {
   }
   Result<void> welcome() {
     if (auto done = use(made_, text_of(made_, "privateKey")); !done) return done;
-    return visit_until_welcome(visit_, patience);
+    return visit_until_welcome(visit_, rehearsal_patience);
   }
   Result<void> thing() {
-    const auto told = client_.iot("DescribeCertificate", {{"certificateId", certificate_id_}});
-    if (!told) return told.error();
-    const json::Value& description = told->as_object().at("certificateDescription");
-    const std::string is = text_of(description, "status");
-    if (is != "ACTIVE") return Error{Code::conflict, "it is " + is};
-    const auto principals =
-        list_all(client_, {"ListThingPrincipals", "principals", "nextToken", "nextToken"},
-                 {{"thingName", name_}});
-    if (!principals) return principals.error();
-    for (const json::Value& principal : *principals)
-      if (principal == json::Value(text_of(description, "certificateArn"))) return {};
-    return Error{Code::not_found, "the certificate is not attached to " + name_};
-  }
-  // The device's certificate and thing, as far as there are any.
-  Result<json::Value> take_device() {
-    const auto told = client_.iot("DescribeCertificate", {{"certificateId", certificate_id_}});
-    if (told) {
-      const std::string arn =
-          text_of(told->as_object().at("certificateDescription"), "certificateArn");
-      if (auto gone = delete_certificate(client_, arn); !gone) return gone;
-    } else if (told.error().code != Code::not_found) {
-      return told;
-    }
-    return client_.iot("DeleteThing", {{"thingName", name_}});
-  }
-  Result<void> clean() {
-    if (const std::string left = rollback_.run(); !left.empty())
-      return Error{Code::unavailable, left};
-    return {};
+    const auto arn = registered(client_, certificate_id_, "ACTIVE");
+    if (!arn) return arn.error();
+    return attached(client_, name_, *arn);
   }
 
   ApiClient& client_;

@@ -228,6 +228,17 @@ export class Server {
     return poll();
   }
 
+  // Resolves once the home of a session knows that its client has gone, or has ended it. What is
+  // published before that counts as sent to the client: it comes with DUP when the client is back.
+  async untilAway(clientId, ms = deadline) {
+    const until = performance.now() + ms;
+    while (performance.now() < until) {
+      const answer = await this.get(`/clients/${encodeURIComponent(clientId)}`);
+      if (answer.status === 404 || (await answer.json()).gone_seconds !== undefined) return;
+    }
+    throw new Error(`${clientId} is not away within ${ms} ms`);
+  }
+
   #status(name) {
     const status = fs.readFileSync(`/proc/${this.pid}/status`, 'utf8');
     return Number(status.match(new RegExp(`^${name}:\\s+(\\d+)`, 'm'))[1]);

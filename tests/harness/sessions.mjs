@@ -19,6 +19,7 @@ export async function leave(w, v, filters, options = {}) {
   const raw = await w.raw(v, { id, ...staying(v), ...others });
   await raw.subscribe(filters, subscription);
   await raw.goodbye();
+  await w.server.untilAway(id);
   return id;
 }
 
