@@ -230,14 +230,21 @@ export class Server {
 
   // Resolves once the home of a session knows that its client has gone, or has ended it. What is
   // published before that counts as sent to the client: it comes with DUP when the client is back.
-  async untilAway(clientId, ms = deadline) {
-    const until = performance.now() + ms;
-    while (performance.now() < until) {
-      const answer = await this.get(`/clients/${encodeURIComponent(clientId)}`);
-      if (answer.status === 404 || (await answer.json()).gone_seconds !== undefined) return;
-    }
-    throw new Error(`${clientId} is not away within ${ms} ms`);
+  // One at a time: the admin listener lets only a few in at once.
+  untilAway(clientId, ms = deadline) {
+    const look = async () => {
+      const until = performance.now() + ms;
+      while (performance.now() < until) {
+        const answer = await this.get(`/clients/${encodeURIComponent(clientId)}`);
+        if (answer.status === 404 || (await answer.json()).gone_seconds !== undefined) return;
+      }
+      throw new Error(`${clientId} is not away within ${ms} ms`);
+    };
+    const looked = this.#looking.then(look);
+    this.#looking = looked.catch(() => {});
+    return looked;
   }
+  #looking = Promise.resolve();
 
   #status(name) {
     const status = fs.readFileSync(`/proc/${this.pid}/status`, 'utf8');
