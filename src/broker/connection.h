@@ -258,7 +258,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
                           std::vector<ShareJoin>& joins);
   mqtt::Reason leave_group(std::string_view filter);
   void leave_groups();
-  void expect_replay(const Replay& replay);
+  void expect_replay(Replay& replay);
   Route* route_to(std::string_view topic);
 
   void send(const Encoder::Layout& layout, std::uint16_t packet_id, std::uint8_t first_byte_flags);

@@ -295,12 +295,7 @@ Reason Connection::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_
   const topic::Options options = options_of(entry, identifier);
   const Shard::Subscribed subscribed = shard_.subscribe(*this, entry.filter, options);
   if (wants_retained(shard_.profile_, entry.filter, options, subscribed.existed)) {
-    replay.filters.push_back({std::string(entry.filter),
-                              options,
-                              shard_.seen(),
-                              {},
-                              subscribed.fresh,
-                              shard_.interest_sent_});
+    replay.filters.push_back({std::string(entry.filter), options, {}, {}});
   }
   return static_cast<Reason>(options.qos);
 }
@@ -463,11 +458,10 @@ void Connection::changed(Change& change) {
     }
     ack.reasons.back() = static_cast<Reason>(entry.options.qos);
     if (shared) continue;  // its home delivers, and nothing is replayed
-    const Shard::Subscribed here = shard_.subscribe(*this, entry.filter, entry.options);
+    shard_.subscribe(*this, entry.filter, entry.options);
     if (!wants_retained(shard_.profile_, entry.filter, entry.options, entry.existed)) continue;
-    replay.filters.push_back({std::move(entry.filter), entry.options, shard_.seen(),
-                              entry.fresh ? change.live_from : change.seen, here.fresh,
-                              shard_.interest_sent_});
+    replay.filters.push_back(
+        {std::move(entry.filter), entry.options, {}, entry.fresh ? change.live_from : change.seen});
   }
   if (!change.subscribe) return suback(ack);
   expect_replay(replay);
@@ -475,8 +469,9 @@ void Connection::changed(Change& change) {
 }
 
 // From now on topics that arrive live are noted.
-void Connection::expect_replay(const Replay& replay) {
+void Connection::expect_replay(Replay& replay) {
   if (replay.filters.empty()) return;
+  replay.own_from = shard_.next_message_id_;
   if (!replays_) replays_ = std::make_unique<Replays>();
   ++replays_->subscribing;
 }

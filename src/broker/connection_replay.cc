@@ -19,9 +19,7 @@ void Connection::replay(Replay replay) {
   };
   if (none && (!replays_ || !others_wait())) return suback(replay.ack);
   for (Replay::Filter& each : replay.filters) {
-    if (each.fresh) {
-      each.live_qos0 = shard_.live_from(each.interest, each.live_qos0[shard_.id_]);
-    }
+    each.live_qos0 = shard_.live_from(replay.interest, replay.own_from);
     if (!session_.kept) each.live_others = each.live_qos0;
   }
   if (!none) --replays_->subscribing;

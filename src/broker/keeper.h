@@ -56,7 +56,8 @@ class KeeperHost {
   virtual void join(std::vector<ShareJoin> joins, ShardId to, Change change) = 0;
   // A session here has acknowledged what a share group gave it.
   virtual void acknowledge(const Acks::Shared& shared) = 0;
-  // For each shard, the message id behind the last that came from it.
+  // For each shard, the message id below which all has come here that will. 0: that cannot be told,
+  // as it has not acknowledged all interest; by the time of answer() it has.
   [[nodiscard]] virtual std::vector<std::uint64_t> seen() const = 0;
   // Something changed in what match() finds.
   virtual void changed() = 0;

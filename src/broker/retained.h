@@ -23,19 +23,17 @@ Result<void> read_retained(const store::Store& store, const RetainedRequest& req
 // Replay: the retained messages that the new subscriptions of one SUBSCRIBE get (MQTT 5 §3.3.1.3).
 // The slots' keepers are all asked at once, and answer by pages; little is sent together with
 // SUBACK, much goes on behind it as the client takes it.
-// A message is either replayed or arrives live, never both and never neither: each shard's messages
-// arrive live from a certain id on, and a keeper is asked only after every shard has handed over
-// what it had published before that. A topic that has arrived live meanwhile is not replayed: its
-// value is older.
+// A message is either replayed or arrives live, never both and never neither: a keeper is asked
+// only after every shard has acknowledged the interest, and handed over what it had published
+// before that. What it publishes from then on arrives live; a topic that has arrived live before,
+// since SUBSCRIBE, is not replayed: its value is older.
 struct Replay {
   struct Filter {
     std::string filter;
     topic::Options options;
     // By shard: from this message id on its messages arrive live. Of those published with QoS 0,
-    // and of the others; they differ for persistent sessions only.
+    // and of the others; they differ for persistent sessions only, whose home knows them.
     std::vector<std::uint64_t> live_qos0, live_others;
-    bool fresh = false;  // until SUBACK: others learn of the filter with interest change `interest`
-    std::uint64_t interest = 0;
   };
   // What one keeper has still to send.
   struct Source {
@@ -44,8 +42,10 @@ struct Replay {
   };
   std::vector<Filter> filters;
   mqtt::SubscribeAck ack;
-  bool acked = false;                      // SUBACK is sent
-  std::vector<Source> sources;             // by shard; empty: not begun
+  std::uint64_t own_from = 0;   // from this id on messages of the connection's shard arrive live
+  std::uint64_t interest = 0;   // the change that the others acknowledge before anything is asked
+  bool acked = false;           // SUBACK is sent
+  std::vector<Source> sources;  // by shard; empty: not begun
   std::vector<RetainedPage::Entry> found;  // from `next` on to be sent
   std::size_t next = 0, bytes = 0;
 };

@@ -266,6 +266,8 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void ready_interest_acks();
   // Numbers a change that changes nothing, so that its acknowledgement can be waited for.
   std::uint64_t interest_barrier();
+  // What seen() could not tell, once all have acknowledged interest `sequence`.
+  void complete(std::vector<std::uint64_t>& seen, std::uint64_t sequence) const;
   // Message ids from which on each shard's messages come here live, if interest `sequence` is new.
   // `own`: of this shard's, which took it at once.
   [[nodiscard]] std::vector<std::uint64_t> live_from(std::uint64_t sequence,
@@ -340,8 +342,8 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
 
   // What this shard knows of another one.
   struct Peer {
-    std::uint64_t interest_acked = 0;
-    InterestAck ack_due, ack_ready;                                 // sequence 0: none
+    std::uint64_t interest_acked = 0, acked_at = 0;  // the next message id when it was
+    InterestAck ack_due, ack_ready;                  // sequence 0: none
     std::deque<std::pair<std::uint64_t, std::uint64_t>> live_from;  // (interest, message id)
     std::uint64_t seen = 0;      // the id behind that of its last message here
     std::uint64_t position = 0;  // messages taken from its lane

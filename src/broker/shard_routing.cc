@@ -251,6 +251,7 @@ void Shard::send_interest_acks() {
 void Shard::handle_interest_ack(ShardId from, const InterestAck& ack) {
   Peer& peer = peers_[from];
   peer.interest_acked = ack.sequence;
+  peer.acked_at = ack.next_message;
   peer.live_from.emplace_back(ack.sequence, ack.next_message);
   if (peer.live_from.size() > limits::interest_acks_remembered) peer.live_from.pop_front();
   release_waiting();
@@ -259,9 +260,21 @@ void Shard::handle_interest_ack(ShardId from, const InterestAck& ack) {
 std::vector<std::uint64_t> Shard::seen() const {
   std::vector<std::uint64_t> seen(peers_.size());
   for (std::size_t shard = 0; shard < peers_.size(); ++shard) {
-    seen[shard] = shard == id_ ? next_message_id_ : peers_[shard].seen;
+    const Peer& peer = peers_[shard];
+    if (shard == id_) {
+      seen[shard] = next_message_id_;
+    } else if (peer.interest_acked == interest_sent_) {
+      // Of what was published before the last acknowledgement all that is wanted has come.
+      seen[shard] = std::max(peer.seen, peer.acked_at);
+    }
   }
   return seen;
+}
+
+void Shard::complete(std::vector<std::uint64_t>& seen, std::uint64_t sequence) const {
+  const std::vector<std::uint64_t> live = live_from(sequence, 0);
+  for (std::size_t shard = 0; shard < seen.size(); ++shard)
+    if (seen[shard] == 0) seen[shard] = live[shard];
 }
 
 std::vector<std::uint64_t> Shard::live_from(std::uint64_t sequence, std::uint64_t own) const {
@@ -287,7 +300,7 @@ void Shard::suback(Connection& connection, Replay replay, std::vector<ShareJoin>
   if (!joins.empty()) {
     return send_joins(std::move(joins), WaitingSuback{connection.ref(), std::move(replay)});
   }
-  if (!replay.filters.empty()) interest_barrier();
+  if (!replay.filters.empty()) replay.interest = interest_barrier();
   waiting_.push_back({interest_sent_, WaitingSuback{connection.ref(), std::move(replay)}});
   release_waiting();
 }
@@ -312,6 +325,7 @@ void Shard::release_waiting() {
     waiting_.pop_front();
     if (auto* answer = std::get_if<WaitingAnswer>(&waiting.what)) {
       answer->change.answered = true;
+      complete(answer->change.seen, waiting.sequence);
       answer->change.live_from = live_from(answer->change.interest, answer->change.seen[id_]);
       send(answer->to, std::move(answer->change));
     } else if (auto* suback = std::get_if<WaitingSuback>(&waiting.what)) {
