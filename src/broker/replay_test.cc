@@ -44,7 +44,7 @@ using Payloads = std::vector<std::string>;
 
 TEST_CASE("of a filter that somebody else here has, and that it has itself") {
   for (const bool persistent : {false, true}) {
-    for (const std::uint8_t qos : {0, 1}) {
+    for (const std::uint8_t qos : {std::uint8_t{0}, std::uint8_t{1}}) {
       for (const bool wildcard : {false, true}) {
         for (std::uint64_t seed = 1; seed <= 8; ++seed) {
           CAPTURE(persistent);
