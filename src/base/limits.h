@@ -168,6 +168,18 @@ constexpr std::size_t settings_bytes_max = 1 * MiB;    // of the file
 constexpr std::size_t json_bytes_max = 1 * MiB;  // of one text, unless said otherwise; AWS: –
 constexpr int json_depth_max = 64;               // arrays and objects inside each other; AWS: –
 
+// ---- device shadows
+constexpr std::size_t shadow_state_bytes = 8 * KiB;      // of desired and reported; AWS: 8 KiB
+constexpr int shadow_depth = 8;                          // names inside each other; AWS: 8
+constexpr std::size_t shadow_request_bytes = 128 * KiB;  // of an update as it comes; AWS: 128 KiB
+constexpr std::size_t shadow_token_bytes_max = 64;       // "clientToken"; AWS: 64
+constexpr std::size_t thing_name_bytes_max = 128;        // AWS: 128
+constexpr std::size_t shadow_name_bytes_max = 64;        // AWS: 64
+constexpr std::size_t shadow_history_max = 20;           // versions that are kept; AWS: –
+constexpr std::size_t shadow_requests_max = 10'000;      // open, of a shard's things; AWS: –
+constexpr int shadow_requests_per_turn = 1000;           // of a loop, then others; AWS: –
+constexpr std::size_t shadow_cache_bytes = 64 * MiB;     // of all shards together; AWS: –
+
 // ---- calls of AWS's APIs
 constexpr std::chrono::minutes clock_skew_max{5};           // of a signature; AWS: 5 minutes
 constexpr std::chrono::hours presigned_expiry_max{7 * 24};  // AWS: 604,800 s

@@ -2,37 +2,27 @@
 #pragma once
 
 #include <deque>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/cases.h"
 #include "policy/evaluate.h"
 
 namespace gnomon::policy {
 
-// A line of a case file: its first word, and the rest. `~` is an ARN up to its account.
-struct Row {
-  int line = 0;
-  std::string word, rest;
-};
+// A line of a case file. `~` is an ARN up to its account.
+using gnomon::Row;
 
 inline std::vector<Row> read_rows(const std::string& path) {
   constexpr std::string_view arn = "arn:aws:iot:us-east-1:123456789012:";
-  std::vector<Row> rows;
-  std::ifstream in(path);
-  std::string line;
-  for (int at = 1; std::getline(in, line); ++at) {
-    if (line.empty() || line[0] == '#') continue;
-    for (std::size_t i = 0; (i = line.find('~', i)) != std::string::npos; i += arn.size()) {
-      line.replace(i, 1, arn);
-    }
-    const std::size_t blank = std::min(line.find(' '), line.size());
-    const std::size_t rest = std::min(line.find_first_not_of(' ', blank), line.size());
-    rows.push_back({at, line.substr(0, blank), line.substr(rest)});
-  }
+  std::vector<Row> rows = gnomon::read_rows(path);
+  for (Row& row : rows)
+    for (std::string* text : {&row.word, &row.rest})
+      for (std::size_t i = 0; (i = text->find('~', i)) != std::string::npos; i += arn.size())
+        text->replace(i, 1, arn);
   return rows;
 }
 
