@@ -225,7 +225,9 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
                       Count count);
   // ---- connection_reserved.cc
   [[nodiscard]] const char* check_reserved(const mqtt::Publish& publish) const;
+  bool refuse_reserved(const mqtt::Publish& publish, const char* what);
   bool publish_reserved(const mqtt::Publish& publish);
+  void ask_service(const mqtt::Publish& publish, Tickets::Number ticket);
   [[nodiscard]] bool may_retain(std::string_view topic) const {
     return !permissions_ || permissions_->may_publish(topic, true);
   }

@@ -202,8 +202,11 @@ Reason Connection::check_will(const mqtt::Will& will) const {
   if (topic::check_name(will.topic) != topic::Fault::none || !allows_topic(will.topic)) {
     return Reason::topic_name_invalid;
   }
-  // Reserved topics are not for clients (hostile input: a will to `$CONTROL`).
-  if (will.topic.front() == '$') return Reason::not_authorized;
+  // Reserved topics are not for clients (hostile input: a will to `$CONTROL`). Those of requests
+  // are messages like others, and no service hears of a will (AWS IoT: "Last Will and Testament").
+  const bool reserved = will.topic.front() == '$';
+  if (reserved && (will.retain || reserved_use(will.topic) != ReservedUse::request))
+    return Reason::not_authorized;
   return Reason::success;
 }
 

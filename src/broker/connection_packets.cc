@@ -47,8 +47,11 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
     return disconnect(Reason::packet_too_large, "the payload is too large",
                       Count::disconnects_refused);
   }
-  if (publish.topic.starts_with('$')) [[unlikely]]
-    return publish_reserved(publish);
+  const bool reserved = publish.topic.starts_with('$');
+  if (reserved) [[unlikely]] {
+    if (const char* what = check_reserved(publish)) return refuse_reserved(publish, what);
+    if (reserved_use(publish.topic) != ReservedUse::request) return publish_reserved(publish);
+  }
   Route* route = route_to(publish.topic);
   if (route == nullptr) {
     const topic::Fault fault = topic::check_name(publish.topic);
@@ -91,8 +94,11 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
 
   const Shard::Published published = shard_.publish(message, *route, this);
   if (published.behind != 0 || shard_.behind()) park();
-  if (publish.qos == 0) return true;
-  const int obligations = Shard::obligations(published);
+  if (publish.qos == 0) {
+    if (reserved) ask_service(publish, 0);
+    return true;
+  }
+  const int obligations = Shard::obligations(published) + (reserved ? 1 : 0);
   // The acknowledgement leaves at once if nothing it promises is outstanding, else when it is met.
   if (obligations == 0 && !tickets_ && !late) {
     return acknowledge(publish.packet_id, publish.qos, Reason::success);
@@ -103,6 +109,7 @@ bool Connection::on_publish(const mqtt::Publish& publish) {
   if (late) withhold(ticket, publish, *route);
   if (published.refused != Reason::success) tickets_->fail(ticket, published.refused);
   shard_.await(published, ref_, ticket);
+  if (reserved) ask_service(publish, ticket);
   return true;
 }
 

@@ -18,6 +18,7 @@ const char* Connection::check_reserved(const mqtt::Publish& publish) const {
     case ReservedUse::subscribe:
       return "only the server publishes to this topic";
     case ReservedUse::publish:
+    case ReservedUse::request:
       break;
   }
   if (topic::check_name(publish.topic) != topic::Fault::none || !allows_topic(publish.topic))
@@ -29,20 +30,21 @@ const char* Connection::check_reserved(const mqtt::Publish& publish) const {
   return nullptr;
 }
 
+bool Connection::refuse_reserved(const mqtt::Publish& publish, const char* what) {
+  // AWS IoT ends the connection whatever the version.
+  if (!shard_.profile_.disconnects_for_reserved)
+    return refuse_publish(publish, Reason::not_authorized, what, Count::publish_refused_reserved);
+  shard_.counters_.add(Count::publish_refused_reserved);
+  return disconnect(Reason::not_authorized, what, Count::disconnects_refused);
+}
+
 bool Connection::publish_reserved(const mqtt::Publish& publish) {
-  if (const char* what = check_reserved(publish)) {
-    // AWS IoT ends the connection whatever the version.
-    if (!shard_.profile_.disconnects_for_reserved)
-      return refuse_publish(publish, Reason::not_authorized, what, Count::publish_refused_reserved);
-    shard_.counters_.add(Count::publish_refused_reserved);
-    return disconnect(Reason::not_authorized, what, Count::disconnects_refused);
-  }
   if (permissions_ && !permissions_->may_publish(publish.topic, false)) {
     return refuse_publish(publish, Reason::not_authorized, "its identity may not publish this",
                           Count::publish_refused_policy);
   }
   shard_.counters_.add(publish.qos == 0 ? Count::received_qos0 : Count::received_qos1);
-  shard_.reserved_->publish({publish.topic, publish.payload, principal_, client_id_},
+  shard_.reserved_->publish({publish.topic, publish.payload, principal_, client_id_, publish.qos},
                             [&mailbox = shard_.mailbox(), ref = ref_](ReservedAnswer answer) {
                               std::vector<Envelope> letter;
                               letter.push_back({ref.shard, Answered{ref, std::move(answer)}});
@@ -52,6 +54,21 @@ bool Connection::publish_reserved(const mqtt::Publish& publish) {
   if (!tickets_) return acknowledge(publish.packet_id, publish.qos, Reason::success);
   tickets_->open(publish.packet_id, publish.qos, 0);  // it closes behind those before it
   return true;
+}
+
+// What it publishes has gone to whoever has subscribed; now the service hears of it. `ticket`: of a
+// PUBLISH with QoS 1.
+void Connection::ask_service(const mqtt::Publish& publish, Tickets::Number ticket) {
+  ReservedTopics::Taken taken;
+  if (publish.qos > 0) {
+    taken = [&mailbox = shard_.mailbox(), ref = ref_, ticket] {
+      std::vector<Envelope> letter;
+      letter.push_back({ref.shard, Served{ref, ticket}});
+      mailbox.push(letter);
+    };
+  }
+  shard_.reserved_->request({publish.topic, publish.payload, principal_, client_id_, publish.qos},
+                            std::move(taken));
 }
 
 // To this connection alone, whoever else has subscribed. With QoS 1 only if the session is clean: a

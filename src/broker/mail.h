@@ -350,6 +350,12 @@ struct Answered {
   ReservedAnswer answer;
 };
 
+// A service has taken what this connection has asked for: one obligation of the ticket is met.
+struct Served {
+  ConnectionRef connection;
+  std::uint64_t ticket = 0;
+};
+
 // ---- credits: never ordered behind data, so that no cycle of shards can wait for itself
 struct Credit {
   std::unique_ptr<Block> block;
@@ -363,7 +369,7 @@ using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, A
                           Renewed, Claim, Grant, Deny, Evict, Release, Opened, Change, Acks,
                           Receive, ReleaseId, Replayed, SessionPermissions, ShareJoin, ShareJoined,
                           SharePermissions, ShareLeave, Hand, HandTaken, ShareReturn, Page,
-                          RetainedRequest, RetainedPage, Answered, Credit, LastCall>;
+                          RetainedRequest, RetainedPage, Answered, Served, Credit, LastCall>;
 
 struct Envelope {
   ShardId from = 0;

@@ -16,6 +16,7 @@ using mqtt::Version;
 
 ReservedUse use_named(const std::string& name) {
   if (name == "publish") return ReservedUse::publish;
+  if (name == "request") return ReservedUse::request;
   if (name == "subscribe") return ReservedUse::subscribe;
   REQUIRE(name == "none");
   return ReservedUse::none;
@@ -39,11 +40,12 @@ std::vector<Row> rows() {
   return all;
 }
 
-// Takes the topics that end in "/json"; answers when the test says so, with what it was asked.
+// Takes the topics that end in "/json" and all requests; answers when the test says so, with what
+// it was asked.
 class Service final : public ReservedTopics {
  public:
   [[nodiscard]] bool takes(std::string_view topic) const override {
-    return topic.ends_with("/json");
+    return topic.ends_with("/json") || reserved_use(topic) == ReservedUse::request;
   }
   void publish(const ReservedPublish& request, Later answer) override {
     principals.emplace_back(request.principal);
@@ -52,11 +54,19 @@ class Service final : public ReservedTopics {
       answer({topic + "/accepted", client + ": " + text});
     });
   }
+  void request(const ReservedPublish& request, Taken taken) override {
+    requested.push_back(std::string(request.topic) + ' ' + std::string(as_text(request.payload)));
+    if (taken) open.push_back(std::move(taken));
+  }
+  void take_all() {
+    for (const auto& one : std::exchange(open, {})) one();
+  }
   void answer_all() {
     for (const auto& one : std::exchange(pending, {})) one();
   }
   std::vector<std::string> principals;
-  std::vector<std::function<void()>> pending;
+  std::vector<std::function<void()>> pending, open;
+  std::vector<std::string> requested;
 };
 
 constexpr const char* create = "$aws/certificates/create/json";
@@ -83,8 +93,13 @@ TEST_CASE("a PUBLISH to a reserved topic goes to a service or is refused, in bot
         settle(broker, client);
         client.publish(row.topic, "x", 1);
         settle(broker, client);
-        const bool taken = row.use == ReservedUse::publish && row.topic.ends_with("/json");
-        CHECK(service.pending.size() == (taken ? 1 : 0));
+        const bool requested = row.use == ReservedUse::request;
+        const bool taken =
+            requested || (row.use == ReservedUse::publish && row.topic.ends_with("/json"));
+        CHECK(service.pending.size() == (taken && !requested ? 1 : 0));
+        CHECK(service.requested.size() == (requested ? 1 : 0));
+        service.take_all();
+        settle(broker, client);
         const bool says_so = version == Version::v5 && !aws;
         CHECK(client.closed() == (!taken && !says_so));
         if (taken || says_so) {
@@ -124,6 +139,57 @@ TEST_CASE("an answer goes to who has asked, and to nobody else") {
   CHECK(listens.got.empty());
   CHECK(deaf.got.empty());
   CHECK(service.principals == std::vector<std::string>{"somebody", "somebody"});
+}
+
+TEST_CASE("a request is a message like others, and acknowledged when the service has taken it") {
+  constexpr const char* update = "$aws/things/lamp/shadow/update";
+  for (const int shards : {1, 3}) {
+    Service service;
+    Broker broker(shards, 1, {}, nullptr, &service);
+    Client asks(broker, "asks"), listens(broker, "listens");
+    asks.start();
+    listens.start();
+    settle(broker, asks, listens);
+    listens.subscribe("$aws/things/+/shadow/update", 1);
+    settle(broker, asks, listens);
+    asks.publish(update, "0", 0);
+    asks.publish(update, "1", 1);
+    asks.publish("plain", "2", 1);
+    asks.publish(update, "3", 1);
+    settle(broker, asks, listens);
+    CHECK(service.requested == std::vector<std::string>{std::string(update) + " 0",
+                                                        std::string(update) + " 1",
+                                                        std::string(update) + " 3"});
+    CHECK(listens.got.size() == 3);
+    CHECK(asks.pubacks.empty());  // also of what came behind it: in order
+    REQUIRE(service.open.size() == 2);
+    std::exchange(service.open[1], nullptr)();
+    settle(broker, asks, listens);
+    CHECK(asks.pubacks.empty());
+    std::exchange(service.open[0], nullptr)();
+    settle(broker, asks, listens);
+    CHECK(asks.pubacks.size() == 3);
+  }
+}
+
+TEST_CASE("what a service has taken for a connection that has ended is of no matter") {
+  Service service;
+  Broker broker(1, 1, {}, nullptr, &service);
+  {
+    Client asks(broker, "asks");
+    asks.start();
+    settle(broker, asks);
+    asks.publish("$aws/things/lamp/shadow/get", "", 1);
+    settle(broker, asks);
+  }
+  Client next(broker, "asks");
+  next.start();
+  settle(broker, next);
+  REQUIRE(service.open.size() == 1);
+  service.take_all();
+  settle(broker, next);
+  CHECK(next.pubacks.empty());
+  CHECK(!next.closed());
 }
 
 TEST_CASE("an answer for a connection that has ended goes to nobody, also not to its successor") {

@@ -7,14 +7,23 @@ namespace gnomon::broker {
 
 namespace {
 
-// `+` is any one level that is not empty, `#` whatever comes. The first that fits counts.
+// `+` is any one level that is not empty, `#` whatever comes. The first that fits counts: those
+// that are used most stand first.
 struct Pattern {
   std::string_view pattern;
   ReservedUse use;
 };
 constexpr auto publish = ReservedUse::publish;
+constexpr auto request = ReservedUse::request;
 constexpr auto subscribe = ReservedUse::subscribe;
 constexpr auto patterns = std::to_array<Pattern>({
+    {"$aws/things/+/shadow/get", request},
+    {"$aws/things/+/shadow/update", request},
+    {"$aws/things/+/shadow/delete", request},
+    {"$aws/things/+/shadow/name/+/get", request},
+    {"$aws/things/+/shadow/name/+/update", request},
+    {"$aws/things/+/shadow/name/+/delete", request},
+    {"$aws/things/+/shadow/#", subscribe},
     {"$aws/certificates/create/json", publish},
     {"$aws/certificates/create/cbor", publish},
     {"$aws/certificates/create-from-csr/json", publish},
@@ -27,13 +36,6 @@ constexpr auto patterns = std::to_array<Pattern>({
     {"$aws/provisioning-templates/+/provision/cbor", publish},
     {"$aws/provisioning-templates/+/provision/+/accepted", subscribe},
     {"$aws/provisioning-templates/+/provision/+/rejected", subscribe},
-    {"$aws/things/+/shadow/get", publish},
-    {"$aws/things/+/shadow/update", publish},
-    {"$aws/things/+/shadow/delete", publish},
-    {"$aws/things/+/shadow/name/+/get", publish},
-    {"$aws/things/+/shadow/name/+/update", publish},
-    {"$aws/things/+/shadow/name/+/delete", publish},
-    {"$aws/things/+/shadow/#", subscribe},
     {"$aws/things/+/jobs/get", publish},
     {"$aws/things/+/jobs/start-next", publish},
     {"$aws/things/+/jobs/notify", subscribe},

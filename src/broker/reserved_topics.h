@@ -16,6 +16,7 @@ namespace gnomon::broker {
 enum class ReservedUse : std::uint8_t {
   none,       // there is no such topic
   publish,    // and subscribe: what is answered there goes to who has asked
+  request,    // the same, but it is a message like others, and so is what is answered
   subscribe,  // only the server publishes
 };
 [[nodiscard]] ReservedUse reserved_use(std::string_view topic);
@@ -25,6 +26,7 @@ struct ReservedPublish {
   std::string_view topic;
   ByteView payload;
   std::string_view principal, client_id;  // of the connection
+  std::uint8_t qos = 0;
 };
 struct ReservedAnswer {
   std::string topic, payload;
@@ -34,13 +36,18 @@ struct ReservedAnswer {
 class ReservedTopics {
  public:
   virtual ~ReservedTopics() = default;
-  // Whether a service is there for this topic, which is for publishing.
+  // Whether a service is there for this topic, which is for publishing or for requests.
   [[nodiscard]] virtual bool takes(std::string_view topic) const = 0;
   // What was published to such a topic. `answer` is called once, on any thread, also before this
   // returns, as soon as what it tells of is durable; the connection that has asked gets it, if it
   // is there, has subscribed and may receive it. Never blocks: too many at once are answered, too.
   using Later = std::function<void(ReservedAnswer)>;
   virtual void publish(const ReservedPublish& request, Later answer) = 0;
+  // The same of a topic for requests, which the service answers by messages of its own. `taken` is
+  // called once, on any thread, when what was asked for is done and durable, or rejected; it is
+  // empty with QoS 0, of which nothing is acknowledged.
+  using Taken = std::function<void()>;
+  virtual void request(const ReservedPublish& request, Taken taken) = 0;
 };
 
 }  // namespace gnomon::broker

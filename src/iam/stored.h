@@ -27,7 +27,7 @@ enum class Table : std::uint8_t {
   tables
 };
 static_assert(static_cast<int>(Table::user) == static_cast<int>(records::Owner::iam));
-static_assert(static_cast<int>(Table::tables) <= static_cast<int>(records::Owner::nobody));
+static_assert(static_cast<int>(Table::tables) <= static_cast<int>(records::Owner::provisioning));
 
 [[nodiscard]] inline records::Key key(Table table, std::string_view last = {}) {
   return records::Key(static_cast<std::uint8_t>(table)).last(last);

@@ -233,6 +233,8 @@ std::optional<ApiError> FrontDoor::authorise(Visit& visit) const {
 
 std::optional<ApiError> FrontDoor::handle(Visit& visit, Answer& answer) const {
   const api::Operation& operation = *visit.call.operation;
+  answer.operation = &operation;
+  if (visit.caller) answer.caller = visit.caller->arn;
   const Handler handler = handler_of(operation);
   if (handler == nullptr) return visit.refuse(Refused::unknown, api::not_built(operation));
   if (auto error = api::bind(visit.call, visit.arrival.request, visit.input))
@@ -245,6 +247,10 @@ std::optional<ApiError> FrontDoor::handle(Visit& visit, Answer& answer) const {
   json::Value output = boost::json::object();
   const Instant began = setup_.clock.now();
   Outcome outcome = handler(context, visit.input, output);
+  if (outcome && outcome->later) {
+    put_off(std::move(outcome->later), answer, began);
+    return std::nullopt;
+  }
   setup_.counts.called(operation, outcome.ok(), setup_.clock.now() - began);
   if (!outcome) {
     visit.refused = Refused::count_;  // it was called
@@ -253,6 +259,26 @@ std::optional<ApiError> FrontDoor::handle(Visit& visit, Answer& answer) const {
   answer.done = std::move(*outcome);
   answer.response = api::render(operation, output, answer.request_id);
   return std::nullopt;
+}
+
+void FrontDoor::put_off(Later later, Answer& answer, Instant began) const {
+  answer.later = [this, later = std::move(later), &operation = *answer.operation, began,
+                  request_id = answer.request_id,
+                  caller = answer.caller](std::function<void(Answer)> then) {
+    later.begin([this, &operation, began, request_id, caller, then = std::move(then)](
+                    Outcome outcome, const json::Value& output) {
+      setup_.counts.called(operation, outcome.ok(), setup_.clock.now() - began);
+      Answer told{{}, {}, {}, &operation, request_id, {}, caller};
+      if (outcome) {
+        told.response = api::render(operation, output, request_id);
+        told.done = std::move(*outcome);
+      } else {
+        told.error = outcome.error().name;
+        told.response = api::render(*operation.service, outcome.error(), request_id);
+      }
+      then(std::move(told));
+    });
+  };
 }
 
 Answer FrontDoor::serve(const Arrival& arrival) const {

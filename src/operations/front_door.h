@@ -1,6 +1,7 @@
 // The front door of the AWS APIs: from a request that has arrived to its answer.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,8 @@ struct Arrival {
 struct Answer {
   net::Response response;
   Done done{};
+  // It is not known yet: begins what tells it, once, on any thread, as this but for `later`.
+  std::function<void(std::function<void(Answer)>)> later{};
   // For the access log. `operation` null: none was found; `error` and `caller` may be "".
   const api::Operation* operation = nullptr;
   std::string request_id, error, caller;
@@ -66,6 +69,8 @@ class FrontDoor {
   [[nodiscard]] std::optional<api::ApiError> admit_open(Visit& visit) const;
   [[nodiscard]] std::optional<api::ApiError> authorise(Visit& visit) const;
   [[nodiscard]] std::optional<api::ApiError> handle(Visit& visit, Answer& answer) const;
+  // What answers in place of `answer` when the operation has told its outcome.
+  void put_off(Later later, Answer& answer, Instant began) const;
   [[nodiscard]] std::optional<api::ApiError> verify(Visit& visit,
                                                     const api::Demands& demands) const;
 

@@ -3,6 +3,7 @@
 // knows.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,9 @@ class Devices;
 namespace gnomon::provisioning {
 struct Provisioning;
 }
+namespace gnomon::shadow {
+class Service;
+}
 
 namespace gnomon::operations {
 
@@ -38,6 +42,7 @@ struct World {
   provisioning::Provisioning& provisioning;
   identity::Devices& devices;
   std::string endpoint;  // "localhost": what DescribeEndpoint tells
+  shadow::Service* shadows = nullptr;
 };
 
 // One call. Borrowed.
@@ -50,14 +55,25 @@ struct Context {
   std::span<const policy::KeyValues> keys{};
 };
 
+struct Done;
+using Outcome = Result<Done, api::ApiError>;
+
+// Later: what an operation begins, and tells the outcome of when it knows: once, on any thread,
+// also before it returns. Empty: all is done.
+struct Later {
+  using Tell = std::function<void(Outcome, json::Value output)>;
+  std::function<void(Tell)> begin{};
+  explicit operator bool() const { return static_cast<bool>(begin); }
+};
+
 // What comes of it beside the output.
 struct Done {
   store::Sequence sequence = 0;  // durable first, then the answer and the effects leave; 0: nothing
   registry::Effects effects{};
   bool callers =
-      false;  // what callers may do has changed: whoever signed is to be asked about again
+      false;      // what callers may do has changed: whoever signed is to be asked about again
+  Later later{};  // then this tells nothing yet, and there is no output
 };
-using Outcome = Result<Done, api::ApiError>;
 
 // `input`: an object with the modelled members that are there (api::bind()); `output`: an empty
 // object, to be given members of the modelled output (api/render.h). On the pool: it may read the

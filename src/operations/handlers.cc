@@ -14,14 +14,14 @@ struct Group {
 };
 
 constexpr Group groups[] = {
-    {"iot", iot_things},         {"iot", iot_thing_types},   {"iot", iot_thing_groups},
-    {"iot", iot_billing_groups}, {"iot", iot_principals},    {"iot", iot_certificates},
-    {"iot", iot_authorities},    {"iot", iot_policies},      {"iot", iot_attachments},
-    {"iot", iot_provisioning},   {"iot", iot_role_aliases},  {"iot", iot_tags},
-    {"iot", iot_account},        {"iot", iot_authorization}, {"iam", iam_users},
-    {"iam", iam_roles},          {"iam", iam_entities},      {"iam", iam_absent},
-    {"iam", iam_policies},       {"iam", iam_attachments},   {"sts", sts},
-    {"gnomon", gnomon_policy},
+    {"iot", iot_things},         {"iot", iot_thing_types},       {"iot", iot_thing_groups},
+    {"iot", iot_billing_groups}, {"iot", iot_principals},        {"iot", iot_certificates},
+    {"iot", iot_authorities},    {"iot", iot_policies},          {"iot", iot_attachments},
+    {"iot", iot_provisioning},   {"iot", iot_role_aliases},      {"iot", iot_tags},
+    {"iot", iot_account},        {"iot", iot_authorization},     {"iam", iam_users},
+    {"iam", iam_roles},          {"iam", iam_entities},          {"iam", iam_absent},
+    {"iam", iam_policies},       {"iam", iam_attachments},       {"sts", sts},
+    {"gnomon", gnomon_policy},   {"iot-data", iot_data_shadows},
 };
 
 using Map = std::unordered_map<const api::Operation*, Handler>;

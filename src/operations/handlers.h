@@ -29,6 +29,7 @@ Entries iot_provisioning();
 Entries iot_role_aliases();
 Entries iot_tags();
 Entries iot_account();
+Entries iot_data_shadows();
 Entries iam_users();
 Entries iam_roles();
 Entries iam_entities();

@@ -21,7 +21,7 @@ enum class Table : std::uint8_t {
   waiting_count = 100,                               // → WaitingCount
   tables
 };
-static_assert(static_cast<int>(Table::tables) <= static_cast<int>(records::Owner::nobody));
+static_assert(static_cast<int>(Table::tables) <= static_cast<int>(records::Owner::shadow));
 
 [[nodiscard]] inline records::Key key(Table table) {
   return records::Key(static_cast<std::uint8_t>(table));

@@ -12,7 +12,8 @@ enum class Owner : std::uint8_t {
   registry = 32,      // registry/tables.h
   iam = 64,           // iam/stored.h
   provisioning = 96,  // provisioning/tables.h
-  nobody = 112,
+  shadow = 112,       // shadow/records.h
+  nobody = 128,
 };
 
 }  // namespace gnomon::records

@@ -29,7 +29,7 @@ net::Response text(int status, std::string body) {
 // Gather: the counters of all shards for one scrape. Each shard's thread writes its own element.
 struct Gather {
   std::vector<broker::Counters> counters;
-  std::vector<metrics::Sample> fronts;
+  std::vector<metrics::Sample> fronts, shadows;
   std::atomic<std::size_t> missing;
   net::HttpServer::Respond respond;
 };
@@ -111,12 +111,14 @@ void Admin::metrics(const net::Request&, const Respond& respond) {
   auto gather = std::make_shared<Gather>();
   gather->counters.resize(view_.shards.size());
   gather->fronts.resize(view_.shards.size());
+  gather->shadows.resize(view_.shards.size());
   gather->missing = view_.shards.size();
   gather->respond = respond;
   for (std::size_t i = 0; i < view_.shards.size(); ++i) {
     view_.loops[i]->post([this, gather, i] {
       gather->counters[i] = view_.shards[i]->sample();
       gather->fronts[i] = view_.fronts[i]->sample();
+      gather->shadows[i] = view_.shadows.sample(i);
       if (--gather->missing > 0) return;
       view_.control.post([this, gather] {
         broker::Counters early;
@@ -129,6 +131,7 @@ void Admin::metrics(const net::Request&, const Respond& respond) {
           samples.push_back(counters.sample());
         }
         samples.insert(samples.end(), gather->fronts.begin(), gather->fronts.end());
+        samples.insert(samples.end(), gather->shadows.begin(), gather->shadows.end());
         gather->respond({200,
                          {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
                          metrics::exposition(samples)});

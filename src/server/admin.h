@@ -19,6 +19,7 @@
 #include "server/front.h"
 #include "server/readiness.h"
 #include "server/server.h"
+#include "server/shadows.h"
 
 namespace gnomon::server {
 
@@ -32,6 +33,7 @@ struct AdminView {
   const std::vector<std::unique_ptr<Front>>& fronts;  // the same
   const Calls& calls;
   const Claims& claims;
+  const Shadows& shadows;
   const partition::Syncer& syncer;
 };
 

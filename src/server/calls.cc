@@ -68,7 +68,8 @@ Arrival arrival_of(const net::Exchange& exchange) {
 
 Calls::Calls(const Setup& setup)
     : setup_(setup),
-      world_{setup.registry, setup.iam, setup.provisioning, setup.devices, setup.endpoint},
+      world_{setup.registry, setup.iam,      setup.provisioning,
+             setup.devices,  setup.endpoint, &setup.shadows},
       door_({world_, setup.random, setup.shown, setup.clock, counts_}) {}
 
 std::shared_ptr<Calls::Place> Calls::take_place() {
@@ -105,7 +106,11 @@ void Calls::serve(const net::Exchange& exchange, runtime::Loop& loop) {
 
 void Calls::answer(const Arrival& arrival, const std::shared_ptr<Place>& place, runtime::Loop& loop,
                    const net::HttpServer::Respond& respond) {
-  send(arrival, door_.serve(arrival), place, loop, respond);
+  Answer answer = door_.serve(arrival);
+  if (!answer.later) return send(arrival, std::move(answer), place, loop, respond);
+  answer.later([this, arrival, place, &loop, respond](Answer told) {
+    send(arrival, std::move(told), place, loop, respond);
+  });
 }
 
 void Calls::send(const Arrival& arrival, Answer answer, const std::shared_ptr<Place>& place,

@@ -29,6 +29,7 @@ class Calls {
     iam::Iam& iam;
     provisioning::Provisioning& provisioning;
     identity::Devices& devices;
+    shadow::Service& shadows;
     std::string endpoint;  // what DescribeEndpoint tells
     Random& random;
     const WallClock& shown;

@@ -19,7 +19,7 @@ struct Claims::Request {
   ClaimAnswer answered{};
 };
 
-bool Claims::takes(std::string_view topic) const {
+bool Claims::takes(std::string_view topic) {
   return provisioning::read_claim_topic(topic).has_value();
 }
 

@@ -17,7 +17,7 @@ namespace gnomon::server {
 // Claims: a bounded number at a time (limits::claims_open_max): each may make a key. More are
 // rejected with 429. An answer leaves when what it tells of is durable. Owner: the server, whose
 // pool ends before it. Threads: any.
-class Claims final : public broker::ReservedTopics {
+class Claims {
  public:
   using WhenDurable =
       std::function<void(store::Sequence, registry::Effects, std::function<void()> then)>;
@@ -30,8 +30,10 @@ class Claims final : public broker::ReservedTopics {
   Claims(const Claims&) = delete;
   Claims& operator=(const Claims&) = delete;
 
-  [[nodiscard]] bool takes(std::string_view topic) const override;
-  void publish(const broker::ReservedPublish& request, Later answer) override;
+  [[nodiscard]] static bool takes(std::string_view topic);
+  // As broker::ReservedTopics says.
+  using Later = broker::ReservedTopics::Later;
+  void publish(const broker::ReservedPublish& request, Later answer);
 
   [[nodiscard]] metrics::Sample sample() const;
 

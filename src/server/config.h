@@ -48,6 +48,8 @@ struct Config {
   std::optional<std::uint32_t> session_expiry_max_seconds;            // none: as `compat` has it
   std::uint64_t session_messages_max = limits::session_messages_max;  // queued for one
   std::uint64_t session_bytes_max = limits::session_bytes_max;
+  std::uint64_t shadow_state_bytes = limits::shadow_state_bytes;  // shadow.bytes_max
+  std::uint32_t shadow_depth = limits::shadow_depth;              // shadow.depth_max
   std::uint32_t will_grace_seconds = 30;  // after a restart, for the client to return
   std::vector<std::string> names;         // of the server's certificate and in Host, beside our own
   std::uint32_t sys_interval_seconds = 10;  // sys.interval; 0: no `$SYS`

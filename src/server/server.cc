@@ -32,6 +32,8 @@
 #include "server/keyring.h"
 #include "server/left_certificates.h"
 #include "server/provisioning_roles.h"
+#include "server/services.h"
+#include "server/shadows.h"
 #include "server/sys_tree.h"
 
 namespace gnomon::server {
@@ -96,12 +98,14 @@ struct Server::State {
   std::unique_ptr<identity::Devices> devices;
   std::unique_ptr<Authentication> authentication;
   std::unique_ptr<Claims> claims;
+  std::optional<Services> services;                   // of reserved topics
   std::unique_ptr<runtime::Loop> control;             // accepts, serves the admin listener
   std::vector<std::unique_ptr<runtime::Loop>> loops;  // one per shard
   std::unique_ptr<partition::Syncer> syncer;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<Effects> effects;
   std::unique_ptr<Calls> calls;
+  std::unique_ptr<Shadows> shadows;  // holds calls that are not answered
   std::unique_ptr<Keyring> keyring;
   FrontSettings front_settings;
   std::vector<std::unique_ptr<Front>> fronts;  // by shard
@@ -169,6 +173,7 @@ Result<void> Server::State::make_registry() {
       [this](store::Sequence sequence, registry::Effects what, std::function<void()> then) {
         effects->when_durable(sequence, std::move(what), std::move(then));
       }});
+  services.emplace(*claims);
   return {};
 }
 
@@ -230,13 +235,23 @@ void Server::State::make_shards(std::uint64_t run) {
     shards.push_back(std::make_unique<Shard>(
         Shard::Setup{static_cast<broker::ShardId>(i), count, seed, run, profile,
                      *loops[static_cast<unsigned>(i)], ports.store, *syncer, ports.pool,
-                     ports.random, *authentication, ports.on_broken, claims.get()}));
+                     ports.random, *authentication, ports.on_broken, &*services}));
   }
   for (auto& shard : shards) shard->join(shards);
+  shadows = std::make_unique<Shadows>(
+      Shadows::Setup{loops,
+                     shards,
+                     ports.store,
+                     *syncer,
+                     ports.pool,
+                     ports.on_broken,
+                     {limits::shadow_request_bytes, config.shadow_state_bytes,
+                      static_cast<int>(config.shadow_depth)}});
+  services->set_shadows(*shadows);
   adoptions.resize(shards.size());
   effects = std::make_unique<Effects>(
       Effects::Setup{*control, loops, shards, ports.store, *syncer, *authentication});
-  calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning, *devices,
+  calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning, *devices, *shadows,
                                                config.endpoint_domain, ports.random, ports.shown,
                                                ports.clock, ports.calls, *effects});
 }
@@ -394,8 +409,8 @@ Result<void> Server::State::start() {
   if (auto made = make_registry(); !made) return made;
   make_shards(*run);  // its loops look at the clock, so not before
   if (auto made = make_fronts(); !made) return made;
-  admin = std::make_unique<Admin>(
-      AdminView{config, ports, *control, loops, shards, fronts, *calls, *claims, *syncer});
+  admin = std::make_unique<Admin>(AdminView{config, ports, *control, loops, shards, fronts, *calls,
+                                            *claims, *shadows, *syncer});
   if (auto listened = listen(); !listened) return listened;
   clock_record =
       std::make_unique<ClockRecord>(ports.wall, ports.store, *syncer, *control, ports.on_broken);

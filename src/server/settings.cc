@@ -381,6 +381,16 @@ constexpr auto table = std::to_array<Setting>({
        return read_number(c.session_bytes_max, text, std::uint64_t{1}, std::uint64_t{1} << 50);
      },
      [](const Config& c) { return std::to_string(c.session_bytes_max); }},
+    {"shadow.bytes_max", "", "BYTES", "Size of a device shadow's state, desired and reported",
+     Form::integer,
+     [](Config& c, std::string_view text) {
+       return read_number(c.shadow_state_bytes, text, std::uint64_t{1 * KiB},
+                          std::uint64_t{limits::shadow_request_bytes});
+     },
+     [](const Config& c) { return std::to_string(c.shadow_state_bytes); }},
+    {"shadow.depth_max", "", "N", "How deep objects in it may be inside each other", Form::integer,
+     [](Config& c, std::string_view text) { return read_number(c.shadow_depth, text, 1U, 32U); },
+     [](const Config& c) { return std::to_string(c.shadow_depth); }},
     {"will.grace", "", "SECONDS",
      "How long after a restart wills of clients that have not returned are held", Form::integer,
      [](Config& c, std::string_view text) {

@@ -141,7 +141,7 @@ suite('row 8: deep topics', (test) => {
 });
 
 suite('row 14: reserved topics', (test) => {
-  const topics = ['$SYS/broker/uptime', '$SYS', '$aws/things/t/shadow/update', '$CONTROL/x/v1', '$x',
+  const topics = ['$SYS/broker/uptime', '$SYS', '$aws/things/t/shadow/update/delta', '$CONTROL/x/v1', '$x',
     '$', '$share/g/t', '$aws/events/presence/connected/x', `$x${'/y'.repeat(100)}`, '$/+', '$x/#'];
 
   test.each([3, 4, 5], 'PUBLISH, retained or not, and wills', async (w, v) => {

@@ -191,7 +191,7 @@ suite('wills', (test) => {
   });
 
   test.each([3, 4, 5], 'a reserved topic: refused', async (w, v) => {
-    for (const topic of ['$SYS/x', '$aws/things/t/shadow/update', '$CONTROL/x']) {
+    for (const topic of ['$SYS/x', '$aws/things/t/shadow/update/accepted', '$CONTROL/x']) {
       const raw = await w.socket(v);
       raw.send(codec.connect({ v, id: unique(), will: { topic, payload: 'x' } }));
       const packets = await raw.close();

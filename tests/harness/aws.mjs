@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { IAMClient } from '@aws-sdk/client-iam';
 import { IoTClient } from '@aws-sdk/client-iot';
+import { IoTDataPlaneClient } from '@aws-sdk/client-iot-data-plane';
 import { STSClient } from '@aws-sdk/client-sts';
 
 export const account = '123456789012';
@@ -25,6 +26,7 @@ function clientOf(Client, server, { key = keyOf(server), ...options } = {}) {
 }
 // `key`: as the SDK gives it, with SessionToken if it is a temporary one.
 export const iotClient = (server, options) => clientOf(IoTClient, server, options);
+export const dataClient = (server, options) => clientOf(IoTDataPlaneClient, server, options);
 export const iamClient = (server, options) => clientOf(IAMClient, server, options);
 export const stsClient = (server, options) => clientOf(STSClient, server, options);
 
