@@ -145,7 +145,7 @@ void Shard::flush_outboxes() {
     while (!waiting.empty() && waiting.front().position <= outbox->handed_over()) {
       const WaitingHandover handover = waiting.front();
       waiting.pop_front();
-      if (Connection* connection = find(handover.connection)) connection->settle(handover.ticket);
+      settle(handover.connection, handover.ticket, mqtt::Reason::success);
     }
   }
   if (behind_) return;

@@ -90,8 +90,13 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   [[nodiscard]] int load() const { return load_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::atomic<int>& load_counter() { return load_; }
 
-  // Publishes from inside the server (wills; later rules, shadows, HTTP).
+  // Publishes from inside the server (wills, shadows; later rules).
   void publish(const message::Message& message) override;
+  // The same for somebody who is to be told what became of it: once, on this loop's thread, also
+  // before this returns; with QoS 1 and 2 when all who must have it durably have it, or one of them
+  // has refused (≥ 0x80). Who it is told to outlives the shard, or does not mind.
+  using Told = std::function<void(mqtt::Reason)>;
+  void publish(const message::Message& message, Told told);
   // What new subscriptions get under `$SYS` from now on, as if it were retained; null: nothing.
   void show(std::shared_ptr<const StatusTopics> topics) { status_ = std::move(topics); }
   // Filters under `$SYS` that somebody here wants. 0 on all shards: nobody takes what is published.
@@ -236,6 +241,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   // Settles one obligation of the ticket for each shard that `published` names, as it is met.
   static int obligations(const Published& published);
   void await(const Published& published, const ConnectionRef& ref, Tickets::Number ticket);
+  void settle(const ConnectionRef& ref, Tickets::Number ticket, mqtt::Reason reason);
   [[nodiscard]] bool behind() const { return behind_; }
   void deliver_here(const message::Message& message, const Route& route, const Connection* origin);
   struct Subscribed {
@@ -367,7 +373,15 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   std::vector<std::deque<WaitingHandover>> handovers_;                   // by shard
   std::vector<std::deque<WaitingKept>> waiting_kept_;                    // by shard, own included
   std::map<std::pair<std::uint8_t, std::uint64_t>, int> forwards_left_;  // obligations of each
-  std::vector<Acks> acks_;                                               // by shard
+  // What was published from inside and is awaited, in place of a connection's tickets.
+  static constexpr std::uint32_t inside = UINT32_MAX;  // a ConnectionRef's index
+  struct Awaited {
+    int obligations;
+    mqtt::Reason reason;
+    Told told;
+  };
+  std::unordered_map<std::uint64_t, Awaited> awaited_;
+  std::vector<Acks> acks_;  // by shard
   std::vector<Release> late_releases_, ready_releases_;
   bool acks_due_ = false, acks_ready_ = false;  // of interest
   std::vector<ShardMailbox*> mailboxes_;        // by shard, for answers of the pool

@@ -66,9 +66,7 @@ void Shard::handle_kept(ShardId from, const Kept& kept) {
     }
     while (refused != kept.refused.end() && refused->position < met.position) ++refused;
     const bool no = refused != kept.refused.end() && refused->position == met.position;
-    if (Connection* connection = find(met.connection)) {
-      connection->settle(met.ticket, no ? refused->reason : mqtt::Reason::success);
-    }
+    settle(met.connection, met.ticket, no ? refused->reason : mqtt::Reason::success);
   }
 }
 

@@ -9,6 +9,8 @@
 
 namespace gnomon::broker {
 
+using mqtt::Reason;
+
 namespace {
 // Owners of interest: shards for their connections, and above them the same for their keepers.
 constexpr topic::OwnerMask shard_mask = (topic::OwnerMask{1} << limits::shards_max) - 1;
@@ -53,6 +55,31 @@ void Shard::publish(const message::Message& given) {
   message.received = loop_.wall_now();
   message.id = next_message_id_++;
   publish(message, route(message.topic), nullptr);
+}
+
+void Shard::publish(const message::Message& given, Told told) {
+  message::Message message = given;
+  message.received = loop_.wall_now();
+  message.id = next_message_id_++;
+  const Published published = publish(message, route(message.topic), nullptr);
+  const int obligations = Shard::obligations(published);
+  if (message.qos == 0 || obligations == 0) return told(published.refused);
+  const std::uint64_t number = next_request_++;
+  awaited_.emplace(number, Awaited{obligations, published.refused, std::move(told)});
+  await(published, {id_, inside, 0}, number);
+}
+
+void Shard::settle(const ConnectionRef& ref, Tickets::Number ticket, Reason reason) {
+  if (ref.index != inside) {
+    if (Connection* connection = find(ref)) connection->settle(ticket, reason);
+    return;
+  }
+  const auto at = awaited_.find(ticket);
+  if (at->second.reason == Reason::success) at->second.reason = reason;
+  if (--at->second.obligations > 0) return;
+  const Awaited met = std::move(at->second);
+  awaited_.erase(at);
+  met.told(met.reason);
 }
 
 Shard::Published Shard::publish(const message::Message& message, Route& route,

@@ -25,6 +25,7 @@ constexpr auto commands = std::to_array<Command>({
     {"rehearse", "Run an on-boarding of devices from one end to the other", rehearse,
      rehearse_parts},
     {"policy", "Tell what policies decide, and why", policy, policy_parts},
+    {"shadow", "Read and change a device shadow, and what it was before", shadow, shadow_parts},
     {"passwd", "Set a user's password in a file", passwd},
     {"clients", "List clients: those that are connected, and sessions that are kept", clients},
     {"client", "Tell all about one client", client},

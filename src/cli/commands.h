@@ -23,6 +23,8 @@ int rehearse(Words words);
 std::vector<std::string_view> rehearse_parts();  // "jitr", …
 int policy(Words words);
 std::vector<std::string_view> policy_parts();  // "explain"
+int shadow(Words words);
+std::vector<std::string_view> shadow_parts();  // "get", …
 int env(Words words);
 int aws(Words words);
 int passwd(Words words);

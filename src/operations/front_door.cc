@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "iam/entities.h"
 #include "iam/iam.h"
+#include "identity/devices.h"
 #include "operations/request_keys.h"
 #include "operations/resource_keys.h"
 
@@ -29,6 +30,9 @@ struct FrontDoor::Visit {
   api::Call call{};
   api::Claim claim{};
   std::shared_ptr<const iam::Caller> caller{};
+  // Of a device that shows its certificate instead of a signature.
+  std::optional<identity::Admission> device{};
+  identity::Arrival comes{};
   json::Value input{};
   RequestKeys keys{};                                            // of the call, whatever it acts on
   CallCounts::Refused refused = CallCounts::Refused::signature;  // if it is
@@ -107,12 +111,41 @@ std::optional<ApiError> FrontDoor::verify(Visit& visit, const api::Demands& dema
 std::optional<ApiError> FrontDoor::admit_open(Visit& visit) const {
   const api::Service* const open =
       api::find_open(api::unsigned_call, visit.arrival.request, visit.call);
+  if (open == nullptr && !visit.arrival.device.certificate.empty()) return admit_device(visit);
   if (open == nullptr) {
     return visit.refuse(Refused::signature,
                         api::common_error(*visit.service, Fault::no_signature,
                                           "Request is missing Authentication Token"));
   }
   visit.service = open;
+  return std::nullopt;
+}
+
+std::optional<ApiError> FrontDoor::admit_device(Visit& visit) const {
+  const DeviceProof& proof = visit.arrival.device;
+  const api::Service* const open =
+      api::find_open(api::client_certificate, visit.arrival.request, visit.call);
+  if (open == nullptr) {
+    return visit.refuse(Refused::signature,
+                        api::common_error(*visit.service, Fault::no_signature,
+                                          "Request is missing Authentication Token"));
+  }
+  visit.service = open;
+  const auto certificate = crypto::Certificate::from_der(as_bytes(proof.certificate));
+  if (!certificate)
+    return api::common_error(*open, Fault::denied,
+                             "the certificate " + certificate.error().message);
+  visit.comes = {.client_id = {}, .address = visit.arrival.address, .host = proof.host};
+  auto outcome = setup_.world.devices.admit(*certificate, proof.authorities, visit.comes);
+  if (const auto* denial = std::get_if<identity::Denial>(&outcome)) {
+    return api::common_error(*open, denial->trouble ? Fault::unavailable : Fault::denied,
+                             denial->why);
+  }
+  visit.device = std::get<identity::Admission>(std::move(outcome));
+  iam::Caller caller;
+  caller.account = setup_.world.registry.account;
+  caller.arn = registry::arn(setup_.world.registry, "cert/" + certificate->id());
+  visit.caller = std::make_shared<const iam::Caller>(std::move(caller));
   return std::nullopt;
 }
 
@@ -161,7 +194,30 @@ FrontDoor::Signed FrontDoor::who_signed(const Arrival& arrival, std::string_view
 
 // ---- what it may do
 
+// A refusal names a decision.
+std::optional<ApiError> FrontDoor::authorise_device(Visit& visit) const {
+  const registry::Registry& registry = setup_.world.registry;
+  const api::Row& row = *visit.call.operation->row;
+  const auto view = visit.keys.view();
+  const auto resources = api::resources(
+      row, visit.input,
+      {.account = registry.account, .region = registry.region, .caller = {}, .path_of = {}});
+  for (const std::string_view action : api::actions(row, visit.input)) {
+    for (const std::string& resource : resources) {
+      const policy::Request request{
+          .action = action, .resource = resource, .keys = view, .now = visit.now};
+      if (auto denial =
+              setup_.world.devices.ask(*visit.device, visit.comes, "call_denied", request)) {
+        return api::common_error(*visit.service,
+                                 denial->trouble ? Fault::unavailable : Fault::denied, denial->why);
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<ApiError> FrontDoor::authorise(Visit& visit) const {
+  if (visit.device) return authorise_device(visit);
   // Its row lets anybody call it, or nothing is forbidden to who calls.
   if (visit.caller == nullptr || visit.caller->may_do_anything()) return std::nullopt;
   const iam::Caller& caller = *visit.caller;

@@ -10,17 +10,26 @@
 #include "api/authority.h"
 #include "api/operation.h"
 #include "api/sigv4.h"
+#include "crypto/certificate.h"
 #include "net/http_message.h"
 #include "operations/call_counts.h"
 #include "operations/handler.h"
 
 namespace gnomon::operations {
 
+// What a device shows in the TLS handshake.
+struct DeviceProof {
+  std::string certificate;                         // DER; "": none
+  std::string host;                                // that TLS was begun for; or ""
+  std::vector<crypto::Certificate> authorities{};  // identity::Devices::admit() wants them
+};
+
 // A request with its body, and how it came.
 struct Arrival {
   net::Request request;
   std::string address;     // "192.0.2.1": aws:SourceIp
   bool encrypted = false;  // aws:SecureTransport
+  DeviceProof device{};    // of one that nobody has signed
 };
 
 // What is to be done: first `done.sequence` is made durable, then `done.effects` happen and
@@ -35,9 +44,10 @@ struct Answer {
   std::string request_id, error, caller;
 };
 
-// FrontDoor: find, verify, bind, authorise, handle, render. Whoever may not do something learns
-// that it is not allowed, and nothing of what is there. Threads: any; it reads and writes the
-// store, so not a loop's.
+// FrontDoor: find, verify, bind, authorise, handle, render. Who has signed acts by IAM's policies;
+// of what a row lets be called so, a device acts by those of its certificate. Whoever may not do
+// something learns that it is not allowed, and nothing of what is there. Threads: any; it reads and
+// writes the store, so not a loop's.
 class FrontDoor {
  public:
   struct Setup {
@@ -67,7 +77,9 @@ class FrontDoor {
   struct Visit;
   [[nodiscard]] std::optional<api::ApiError> admit(Visit& visit) const;
   [[nodiscard]] std::optional<api::ApiError> admit_open(Visit& visit) const;
+  [[nodiscard]] std::optional<api::ApiError> admit_device(Visit& visit) const;
   [[nodiscard]] std::optional<api::ApiError> authorise(Visit& visit) const;
+  [[nodiscard]] std::optional<api::ApiError> authorise_device(Visit& visit) const;
   [[nodiscard]] std::optional<api::ApiError> handle(Visit& visit, Answer& answer) const;
   // What answers in place of `answer` when the operation has told its outcome.
   void put_off(Later later, Answer& answer, Instant began) const;

@@ -35,6 +35,8 @@ class Service;
 
 namespace gnomon::operations {
 
+class Publisher;
+
 // What handlers work with. Borrowed; all of it may be used by any thread.
 struct World {
   registry::Registry& registry;
@@ -43,6 +45,7 @@ struct World {
   identity::Devices& devices;
   std::string endpoint;  // "localhost": what DescribeEndpoint tells
   shadow::Service* shadows = nullptr;
+  Publisher* publisher = nullptr;
 };
 
 // One call. Borrowed.

@@ -21,7 +21,8 @@ constexpr Group groups[] = {
     {"iot", iot_account},        {"iot", iot_authorization},     {"iam", iam_users},
     {"iam", iam_roles},          {"iam", iam_entities},          {"iam", iam_absent},
     {"iam", iam_policies},       {"iam", iam_attachments},       {"sts", sts},
-    {"gnomon", gnomon_policy},   {"iot-data", iot_data_shadows},
+    {"gnomon", gnomon_policy},   {"iot-data", iot_data_publish}, {"iot-data", iot_data_shadows},
+    {"gnomon", gnomon_shadows},
 };
 
 using Map = std::unordered_map<const api::Operation*, Handler>;

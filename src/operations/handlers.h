@@ -29,6 +29,7 @@ Entries iot_provisioning();
 Entries iot_role_aliases();
 Entries iot_tags();
 Entries iot_account();
+Entries iot_data_publish();
 Entries iot_data_shadows();
 Entries iam_users();
 Entries iam_roles();
@@ -38,5 +39,6 @@ Entries iam_policies();
 Entries iam_attachments();
 Entries sts();
 Entries gnomon_policy();
+Entries gnomon_shadows();
 
 }  // namespace gnomon::operations

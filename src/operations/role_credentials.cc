@@ -67,8 +67,9 @@ Reply<std::map<std::string, std::string>> keys_of(const World& world,
   return keys;
 }
 
-Reply<iam::Credentials> give(World& world, const Arrival& arrival, const DeviceProof& proof,
-                             WallTime now, std::string& caller) {
+Reply<iam::Credentials> give(World& world, const Arrival& arrival, WallTime now,
+                             std::string& caller) {
+  const DeviceProof& proof = arrival.device;
   if (proof.certificate.empty())
     return denied("no identity: show the certificate of a device in the TLS handshake");
   const auto certificate = crypto::Certificate::from_der(as_bytes(proof.certificate));
@@ -114,11 +115,10 @@ std::optional<std::string_view> alias_of(std::string_view path) {
   return alias;
 }
 
-Answer role_credentials(World& world, const Arrival& arrival, const DeviceProof& proof,
-                        WallTime now) {
+Answer role_credentials(World& world, const Arrival& arrival, WallTime now) {
   Answer answer;
   answer.request_id = api::new_request_id(world.registry.random);
-  const auto given = give(world, arrival, proof, now, answer.caller);
+  const auto given = give(world, arrival, now, answer.caller);
   bj::object body;
   if (given) {
     body["credentials"] = {{"accessKeyId", given->access_key_id},

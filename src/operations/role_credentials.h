@@ -6,19 +6,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "crypto/certificate.h"
 #include "operations/front_door.h"
 
 namespace gnomon::operations {
-
-// What a device shows in the TLS handshake.
-struct DeviceProof {
-  std::string certificate;                         // DER; "": none
-  std::string host;                                // that TLS was begun for; or ""
-  std::vector<crypto::Certificate> authorities{};  // identity::Devices::admit() wants them
-};
 
 // The alias in "/role-aliases/{alias}/credentials", not decoded: aliases have no character that
 // needs it. Nothing: it is another path.
@@ -29,7 +20,6 @@ struct DeviceProof {
 // iot:AssumeRoleWithCertificate on the alias; the alias is there; its role trusts
 // credentials.iot.amazonaws.com. Else 403, for an alias that is not there 404. What policies refuse
 // names a decision. On the pool.
-[[nodiscard]] Answer role_credentials(World& world, const Arrival& arrival,
-                                      const DeviceProof& proof, WallTime now);
+[[nodiscard]] Answer role_credentials(World& world, const Arrival& arrival, WallTime now);
 
 }  // namespace gnomon::operations

@@ -14,17 +14,18 @@ using operations::Arrival;
 
 class Calls::Place {
  public:
-  explicit Place(Calls& calls) : calls_(calls), began_(calls.setup_.clock.now()) {}
-  ~Place() { calls_.open_.fetch_sub(1, std::memory_order_relaxed); }
+  Place(std::shared_ptr<std::atomic<int>> open, const MonotonicClock& clock)
+      : open_(std::move(open)), clock_(clock), began_(clock.now()) {}
+  ~Place() { open_->fetch_sub(1, std::memory_order_relaxed); }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
   [[nodiscard]] std::int64_t microseconds() const {
-    return std::chrono::duration_cast<std::chrono::microseconds>(calls_.setup_.clock.now() - began_)
-        .count();
+    return std::chrono::duration_cast<std::chrono::microseconds>(clock_.now() - began_).count();
   }
 
  private:
-  Calls& calls_;
+  const std::shared_ptr<std::atomic<int>> open_;
+  const MonotonicClock& clock_;
   const Instant began_;
 };
 
@@ -61,47 +62,63 @@ void log_call(const Arrival& arrival, const Answer& answer, std::int64_t microse
 
 // How a request has come, without itself.
 Arrival arrival_of(const net::Exchange& exchange) {
-  return {{}, exchange.peer()->address(), exchange.security() != nullptr};
+  const runtime::Security* const security = exchange.security();
+  Arrival arrival{{}, exchange.peer()->address(), security != nullptr};
+  if (security != nullptr) {
+    arrival.device.certificate = security->certificate;
+    arrival.device.host = security->host;
+  }
+  return arrival;
+}
+
+// Whether a request that nobody has signed may be for an operation.
+bool is_open(const net::Request& head, const Arrival& arrival) {
+  api::Call open;
+  return api::find_open(api::unsigned_call, head, open) != nullptr ||
+         (!arrival.device.certificate.empty() &&
+          api::find_open(api::client_certificate, head, open) != nullptr);
 }
 
 }  // namespace
 
 Calls::Calls(const Setup& setup)
     : setup_(setup),
-      world_{setup.registry, setup.iam,      setup.provisioning,
-             setup.devices,  setup.endpoint, &setup.shadows},
+      world_{setup.registry, setup.iam,      setup.provisioning, setup.devices,
+             setup.endpoint, &setup.shadows, &setup.publisher},
       door_({world_, setup.random, setup.shown, setup.clock, counts_}) {}
 
 std::shared_ptr<Calls::Place> Calls::take_place() {
-  if (open_.fetch_add(1, std::memory_order_relaxed) >= limits::api_calls_max) {
-    open_.fetch_sub(1, std::memory_order_relaxed);
+  if (open_->fetch_add(1, std::memory_order_relaxed) >= limits::api_calls_max) {
+    open_->fetch_sub(1, std::memory_order_relaxed);
     counts_.refused(operations::CallCounts::Refused::busy);
     return nullptr;
   }
-  return std::make_shared<Place>(*this);
+  return std::make_shared<Place>(open_, setup_.clock);
 }
 
-void Calls::serve(const net::Exchange& exchange, runtime::Loop& loop) {
+void Calls::serve(const net::Exchange& exchange, runtime::Loop& loop,
+                  const Authentication& authentication) {
   const net::Request& head = *exchange.request();
   auto arrival = std::make_shared<Arrival>(arrival_of(exchange));
   // What nobody has signed and nobody may call so: neither its body is waited for nor the store
   // asked.
-  api::Call open;
-  if (!api::is_signed(head) && api::find_open(api::unsigned_call, head, open) == nullptr) {
+  if (!api::is_signed(head) && !is_open(head, *arrival)) {
     arrival->request = head;
     return exchange.respond(door_.serve(*arrival).response);
   }
   // The place is taken when the body is there: a client that trickles takes nobody's.
-  exchange.collect_body(
-      limits::http_body_bytes_max,
-      [this, arrival, &loop](const net::Request& request, net::HttpServer::Respond respond) {
-        const auto place = take_place();
-        if (!place) return respond(busy());
-        arrival->request = request;
-        setup_.pool.run([this, arrival, place, &loop, respond = std::move(respond)] {
-          answer(*arrival, place, loop, respond);
-        });
-      });
+  exchange.collect_body(limits::api_body_bytes_max, [this, arrival, &loop, &authentication](
+                                                        const net::Request& request,
+                                                        net::HttpServer::Respond respond) {
+    const auto place = take_place();
+    if (!place) return respond(busy());
+    arrival->request = request;
+    setup_.pool.run([this, arrival, place, &loop, &authentication, respond = std::move(respond)] {
+      if (!arrival->device.certificate.empty())
+        arrival->device.authorities = authentication.authorities();
+      answer(*arrival, place, loop, respond);
+    });
+  });
 }
 
 void Calls::answer(const Arrival& arrival, const std::shared_ptr<Place>& place, runtime::Loop& loop,
@@ -134,21 +151,16 @@ bool Calls::wants_credentials(const net::Request& request) {
 void Calls::serve_credentials(const net::Exchange& exchange, runtime::Loop& loop,
                               const Authentication& authentication) {
   Arrival arrival = arrival_of(exchange);
-  operations::DeviceProof proof;
-  if (const runtime::Security* security = exchange.security()) {
-    proof.certificate = security->certificate;
-    proof.host = security->host;
-  }
   exchange.collect_body(
-      0, [this, arrival = std::move(arrival), proof = std::move(proof), &loop, &authentication](
+      0, [this, arrival = std::move(arrival), &loop, &authentication](
              const net::Request& request, net::HttpServer::Respond respond) mutable {
         const auto place = take_place();
         if (!place) return respond(busy());
         arrival.request = request;
-        setup_.pool.run([this, arrival = std::move(arrival), proof = std::move(proof), place, &loop,
-                         &authentication, respond = std::move(respond)]() mutable {
-          proof.authorities = authentication.authorities();
-          Answer answer = operations::role_credentials(world_, arrival, proof, setup_.shown.now());
+        setup_.pool.run([this, arrival = std::move(arrival), place, &loop, &authentication,
+                         respond = std::move(respond)]() mutable {
+          arrival.device.authorities = authentication.authorities();
+          Answer answer = operations::role_credentials(world_, arrival, setup_.shown.now());
           if (answer.response.status == 403)
             counts_.refused(operations::CallCounts::Refused::policy);
           send(arrival, std::move(answer), place, loop, respond);

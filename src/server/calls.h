@@ -30,6 +30,7 @@ class Calls {
     provisioning::Provisioning& provisioning;
     identity::Devices& devices;
     shadow::Service& shadows;
+    operations::Publisher& publisher;
     std::string endpoint;  // what DescribeEndpoint tells
     Random& random;
     const WallClock& shown;
@@ -41,8 +42,10 @@ class Calls {
   Calls(const Calls&) = delete;
   Calls& operator=(const Calls&) = delete;
 
-  // Answers a request whose head has come.
-  void serve(const net::Exchange& exchange, runtime::Loop& loop);
+  // Answers a request whose head has come. What nobody has signed a device may have sent, which
+  // shows a certificate.
+  void serve(const net::Exchange& exchange, runtime::Loop& loop,
+             const Authentication& authentication);
   // A device that asks for credentials of a role by its certificate: GET
   // /role-aliases/{alias}/credentials without a signature.
   [[nodiscard]] static bool wants_credentials(const net::Request& request);
@@ -69,7 +72,8 @@ class Calls {
   operations::World world_;
   operations::CallCounts counts_;
   const operations::FrontDoor door_;
-  std::atomic<int> open_{0};
+  // With each place, too: what is told of one may be dropped when the server has gone.
+  const std::shared_ptr<std::atomic<int>> open_ = std::make_shared<std::atomic<int>>(0);
 };
 
 }  // namespace gnomon::server

@@ -20,11 +20,17 @@ namespace {
 constexpr std::string_view websocket_path = "/mqtt";
 constexpr std::string_view own_paths = "/_gnomon";  // all others are the AWS APIs'
 constexpr std::string_view root_path = "/_gnomon/root-ca.pem";
-constexpr std::string_view own_api = "/_gnomon/policy/";  // operations of the service gnomon
+// Where the operations of the service gnomon are.
+constexpr std::string_view own_operations[] = {"/_gnomon/policy/", "/_gnomon/things/"};
 
 // No bucket of S3 can have this name.
 bool is_own(std::string_view path) {
   return path == own_paths || (path.starts_with(own_paths) && path[own_paths.size()] == '/');
+}
+
+bool is_own_operation(std::string_view path) {
+  return std::ranges::any_of(own_operations,
+                             [&](std::string_view prefix) { return path.starts_with(prefix); });
 }
 
 // Until the shard has a stream nobody listens to it.
@@ -204,8 +210,8 @@ void Front::serve(const net::Request& request, const net::Exchange& exchange) {
   }
   if (Calls::wants_credentials(request))
     return settings_.calls->serve_credentials(exchange, loop_, *settings_.authentication);
-  if (!is_own(request.path()) || request.path().starts_with(own_api))
-    return settings_.calls->serve(exchange, loop_);
+  if (!is_own(request.path()) || is_own_operation(request.path()))
+    return settings_.calls->serve(exchange, loop_, *settings_.authentication);
   add(Count::http_refused_path);
   exchange.respond(net::plain_answer(404, "under /_gnomon/ is nothing but /_gnomon/root-ca.pem"));
 }

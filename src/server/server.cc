@@ -32,6 +32,7 @@
 #include "server/keyring.h"
 #include "server/left_certificates.h"
 #include "server/provisioning_roles.h"
+#include "server/publishing.h"
 #include "server/services.h"
 #include "server/shadows.h"
 #include "server/sys_tree.h"
@@ -104,6 +105,7 @@ struct Server::State {
   std::unique_ptr<partition::Syncer> syncer;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<Effects> effects;
+  std::optional<Publishing> publishing;
   std::unique_ptr<Calls> calls;
   std::unique_ptr<Shadows> shadows;  // holds calls that are not answered
   std::unique_ptr<Keyring> keyring;
@@ -248,12 +250,13 @@ void Server::State::make_shards(std::uint64_t run) {
                      {limits::shadow_request_bytes, config.shadow_state_bytes,
                       static_cast<int>(config.shadow_depth)}});
   services->set_shadows(*shadows);
+  publishing.emplace(Publishing::Setup{loops, shards, profile});
   adoptions.resize(shards.size());
   effects = std::make_unique<Effects>(
       Effects::Setup{*control, loops, shards, ports.store, *syncer, *authentication});
   calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning, *devices, *shadows,
-                                               config.endpoint_domain, ports.random, ports.shown,
-                                               ports.clock, ports.calls, *effects});
+                                               *publishing, config.endpoint_domain, ports.random,
+                                               ports.shown, ports.clock, ports.calls, *effects});
 }
 
 // Numbers that must never be given out twice begin with the number of the run. With it the time is

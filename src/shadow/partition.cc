@@ -138,10 +138,12 @@ void Partition::write(const std::string& key, Shadow& shadow, const Request& req
   shadow.record = records::write(changed.document);
   bytes_ += shadow.record.size();
   operations.emplace_back(store::Put{key, shadow.record});
-  operations.emplace_back(
-      store::Put{history_key(request.address, changed.document.version),
-                 records::write(Entry{changed.document.version, setup_.host.wall_now(), request.ask,
-                                      request.who, changed.change, changed.state})});
+  operations.emplace_back(store::Put{
+      history_key(request.address, changed.document.version),
+      records::write(Entry{
+          changed.document.version, setup_.host.wall_now(), request.ask, request.who,
+          changed.change.size() <= limits::shadow_change_bytes ? changed.change : std::string(),
+          changed.state})});
   if (!std::exchange(shadow.written, true)) written_.push_back(key);
 }
 

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "records/value.h"
+#include "shadow/history.h"
 #include "store/failing.h"
 #include "store/lossy.h"
 
@@ -205,23 +206,61 @@ TEST_CASE("the history has who, when and what, of the last versions") {
   }
   world.ask(Ask::remove, "");
   world.turn_and_sync();
-  const records::Key all = key(Table::history, "lamp").text("");
-  std::map<std::uint64_t, Entry> entries;
-  REQUIRE(world.store.scan(all.view(), all.behind(), [&](std::string_view, std::string_view value) {
-    Entry entry;
-    CHECK(records::read(value, entry));
-    entries[entry.version] = entry;
-    return true;
-  }));
-  REQUIRE(entries.size() == most);
-  CHECK(entries.rbegin()->second.ask == Ask::remove);
-  const Entry& one = entries.at(most + 5);
-  CHECK(one == Entry{most + 5,
-                     WallTime{world.now.ms},
-                     Ask::update,
-                     {Source::mqtt, "me", "client"},
-                     R"({"reported":{"n":25}})",
-                     R"({"reported":{"n":25}})"});
+  const auto entries = history(world.store, {"lamp", ""});
+  REQUIRE(entries);
+  REQUIRE(entries->size() == most);
+  CHECK(entries->front().version == most + 6);
+  CHECK(entries->front().ask == Ask::remove);
+  CHECK((*entries)[1] == Entry{most + 5,
+                               WallTime{world.now.ms},
+                               Ask::update,
+                               {Source::mqtt, "me", "client"},
+                               R"({"reported":{"n":25}})",
+                               R"({"reported":{"n":25}})"});
+  CHECK(entries->back().version == 7);
+
+  // After 48 hours it begins anew, and so does its history.
+  world.now.ms += 48LL * 3600 * 1000;
+  world.ask(Ask::update, R"({"state":{"reported":{"n":0}}})");
+  world.turn_and_sync();
+  const auto anew = history(world.store, {"lamp", ""});
+  REQUIRE(anew);
+  REQUIRE(anew->size() == 1);
+  CHECK(anew->front().version == 1);
+}
+
+TEST_CASE("histories of other shadows, of none, and that cannot be read") {
+  World world;
+  for (const Address& address :
+       {Address{"lamp", ""}, Address{"lamp", "n"}, Address{"lamp", "nn"}, Address{"lamp2", "n"}})
+    world.ask(Ask::update, R"({"state":{"reported":{"a":1}}})", address);
+  world.ask(Ask::update, R"({"state":{"reported":{"a":2}}})", {"lamp", "n"});
+  world.turn_and_sync();
+  CHECK(history(world.store, {"lamp", ""})->size() == 1);
+  CHECK(history(world.store, {"lamp", "n"})->size() == 2);
+  CHECK(history(world.store, {"nobody", "n"})->empty());
+  for (const int calls : {0, 1}) {
+    world.store.fail_after(calls);
+    CHECK(!history(world.store, {"lamp", "n"}));
+  }
+  store::Batch batch;
+  batch.operations.emplace_back(
+      store::Put{std::string(key(Table::history, "lamp").text("n").number(1).view()), "nonsense"});
+  REQUIRE(world.store.apply(batch));
+  CHECK(!history(world.store, {"lamp", "n"}));
+}
+
+TEST_CASE("what was set and is too long is not kept in the history") {
+  World world;
+  std::string nulls;
+  for (int n = 0; n < 1500; ++n)
+    nulls += (n > 0 ? "," : "") + ("\"" + std::to_string(n)) + "\":null";
+  world.ask(Ask::update, R"({"state":{"reported":{)" + nulls + "}}}");
+  world.turn_and_sync();
+  const auto entries = history(world.store, {"lamp", ""});
+  REQUIRE(entries->size() == 1);
+  CHECK(entries->front().change.empty());
+  CHECK(entries->front().state == "{}");
 }
 
 TEST_CASE("what it was is set again, as a new version") {

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
+import https from 'node:https';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -241,6 +242,49 @@ for (const compat of ['mqtt', 'aws']) {
       } finally {
         raw.destroy();
         for (const each of [users, root, client]) each?.destroy();
+      }
+    });
+
+    it('a device over HTTPS, by its certificate alone', async () => {
+      const call = (method, target, { body, identity = { cert, key } } = {}) =>
+        new Promise((resolve, reject) => {
+          const request = https.request({ host, port: server.ports.https, path: target, method, ca, ...identity },
+            (response) => {
+              const parts = [];
+              response.on('data', (part) => parts.push(part)).on('end', () => resolve(
+                { status: response.statusCode, document: JSON.parse(Buffer.concat(parts).toString()) }));
+            });
+          request.on('error', reject).end(body);
+        });
+      const things = iotClient(server);
+      try {
+        const thing = unique('lamp');
+        // What policies allow of the topics is not what HTTP asks for.
+        const refused = await call('GET', `/things/${thing}/shadow`);
+        assert.equal(refused.status, 403);
+        assert.match(refused.document.message, /[0-9a-f]{12}/, 'names a decision');
+        const made = await things.send(new iot.CreateKeysAndCertificateCommand({ setAsActive: true }));
+        const identity = { cert: made.certificatePem, key: made.keyPair.PrivateKey };
+        const policyName = unique('policy');
+        await things.send(new iot.CreatePolicyCommand({ policyName, policyDocument: policyOf(
+          ['Allow', ['iot:GetThingShadow', 'iot:UpdateThingShadow'], iotArn(`thing/${thing}`)]) }));
+        await things.send(new iot.AttachPolicyCommand({ policyName, target: made.certificateArn }));
+        const body = '{"state":{"reported":{"on":true}}}';
+        assert.equal((await call('GET', `/things/${thing}/shadow`, { identity })).status, 404);
+        assert.equal((await call('POST', `/things/${thing}/shadow`, { identity, body })).document.version, 1);
+        assert.deepEqual((await call('GET', `/things/${thing}/shadow`, { identity })).document.state,
+          { reported: { on: true } });
+        for (const [method, target] of [['DELETE', `/things/${thing}/shadow`],
+          ['GET', `/things/${thing}/shadow?name=night`], ['GET', '/things/other/shadow'],
+          ['GET', `/api/things/shadow/ListNamedShadowsForThing/${thing}`]])
+          assert.equal((await call(method, target, { identity })).status, 403, `${method} ${target}`);
+        assert.equal((await call('GET', `/things/${thing}/shadow`, { identity: {} })).status, 403);
+        assert.equal((await call('GET', '/things', { identity })).status, 403, 'of the control plane nothing');
+        await things.send(new iot.UpdateCertificateCommand(
+          { certificateId: made.certificateId, newStatus: 'INACTIVE' }));
+        assert.equal((await call('GET', `/things/${thing}/shadow`, { identity })).status, 403);
+      } finally {
+        things.destroy();
       }
     });
 
