@@ -116,7 +116,21 @@ async function timed(connections, pid, count, call, pace) {
     p50_ms: percentile(took, 0.5), p99_ms: percentile(took, 0.99) };
 }
 
-// A registry of many things: they are created by 16 clients, described, and listed page by page.
+// Has things, shadows and connections indexed; returns when they are: after so many ms.
+export async function indexAll(connection) {
+  const began = performance.now();
+  await connection.call('POST', '/indexing/config', { thingIndexingConfiguration: {
+    thingIndexingMode: 'REGISTRY_AND_SHADOW', thingConnectivityIndexingMode: 'STATUS' } });
+  for (;;) {
+    const { indexStatus } = await connection.call('GET', '/indices/AWS_Things');
+    if (indexStatus === 'ACTIVE') return performance.now() - began;
+    await delay(20);
+  }
+}
+export const switchIndexOn = (server) => withConnections(server, 1, ([one]) => indexAll(one));
+
+// A registry of many things: they are created by 16 clients, described, listed page by page, and
+// searched: a page of 100 of the thousand or so that are in a room.
 export function things(server, { things: count, describes, pace }) {
   return withConnections(server, 16, async (connections) => {
     const name = (i) => `/things/thing-${String(i).padStart(8, '0')}`;
@@ -137,10 +151,20 @@ export function things(server, { things: count, describes, pace }) {
     };
     const pages = Math.ceil(Math.min(count, 100_000) / 250);
     const paged = await timed(connections.slice(0, 1), server.pid, pages, page);
-    return { creates_per_s: created.per_s, create_cpu_us: created.cpu_us, create_p99_ms: created.p99_ms,
+    const indexMs = await indexAll(connections[0]);
+    let found = 0;
+    const search = async (connection, i) => {
+      const answer = await connection.call('POST', '/indices/search',
+        { queryString: `attributes.room:${(i * 7) % 1000}`, maxResults: 100 });
+      found += answer.things.length;
+    };
+    const searched = await timed(connections.slice(0, 1), server.pid, 1000, search, 100);
+    const missed = 1000 * Math.min(100, Math.floor(count / 1000)) - found;
+    return { index_s: indexMs / 1000, search_p99_ms: searched.p99_ms, search_p50_ms: searched.p50_ms,
+      search_cpu_us: searched.cpu_us, creates_per_s: created.per_s, create_cpu_us: created.cpu_us, create_p99_ms: created.p99_ms,
       describes_per_s: described.per_s, describe_cpu_us: described.cpu_us,
       describe_p99_ms: described.p99_ms, paced_p99_ms: paced.p99_ms, page_p99_ms: paged.p99_ms, resident_mb: resident,
-      lost: Math.min(count, pages * 250) - listed };
+      lost: Math.min(count, pages * 250) - listed + missed };
   });
 }
 

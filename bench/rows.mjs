@@ -24,6 +24,29 @@ const durable = (row) => ({ ...row, durable: true, only: ['gnomon', 'gnomon-1', 
 const rate = (key, title, target) => (
   { key, title, unit: 'messages/s', digits: 0, more: true, target });
 
+// Device shadows, with things, shadows and connections indexed.
+const shadows = (row) => ({ ...row, own: true, indexed: true, only: ['gnomon', 'gnomon-1'] });
+const shadowRows = [
+  {
+    id: 'shadows', title: 'shadow updates, 1,000 things, 200 B, QoS 1, indexed', load: 'shadows',
+    options: { clients: 1000, window: 4, size: 200 },
+    figures: [{ key: 'accepted_per_s', title: 'accepted/s', digits: 0, more: true, target: 25_000 },
+      { key: 'cpu_us', title: 'CPU', unit: 'µs', digits: 1, target: 40 }],
+  },
+  {
+    id: 'shadow-alone', title: 'one shadow, one update at a time', load: 'shadows',
+    options: { clients: 1, window: 1, size: 200 },
+    figures: [{ key: 'accepted_per_s', title: 'accepted/s', digits: 0, more: true },
+      { key: 'per_sync', title: 'accepted per fdatasync p50', digits: 2, more: true, target: 0.7 }],
+  },
+  {
+    id: 'shadow-gets', title: 'shadow gets, 1,000 things', load: 'shadow-gets',
+    options: { clients: 1000, window: 16 },
+    figures: [{ key: 'accepted_per_s', title: 'accepted/s', digits: 0, more: true, target: 60_000 },
+      { key: 'cpu_us', title: 'CPU', unit: 'µs', digits: 1 }],
+  },
+].map(shadows);
+
 const durableRows = [
   {
     id: 'durable-q1', title: '100 pairs, QoS 1 to sessions, window 64', load: 'pairs',
@@ -144,6 +167,10 @@ const apiRows = [
       { key: 'describes_per_s', title: 'DescribeThing, 16 clients, calls/s', digits: 0, more: true },
       { key: 'page_p99_ms', title: 'ListThings, a page of 250: p99', unit: 'ms', digits: 2,
         target: 10 },
+      { key: 'search_p99_ms', title: 'SearchIndex, 100 of the things in a room, 100 calls/s: p99',
+        unit: 'ms', digits: 2, target: 10 },
+      { key: 'search_cpu_us', title: 'SearchIndex: CPU', unit: 'µs', digits: 0 },
+      { key: 'index_s', title: 'until all are indexed', unit: 's', digits: 1 },
       { key: 'resident_mb', title: 'resident', unit: 'MB', digits: 0, target: 1024 }],
   },
 ].map((row) => ({ ...row, own: true, only: ['gnomon', 'gnomon-1'] }));
@@ -190,6 +217,7 @@ export const rows = [
   ...networkRows,
   ...apiRows,
   ...durableRows.map(durable),
+  ...shadowRows.map((row) => ({ ...durable(row), only: row.only })),
 ];
 
 // How the default may compare with one shard: a second shard must not cost what it costs the peer.

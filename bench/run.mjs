@@ -100,7 +100,7 @@ async function measureIn(folder, row, subject, generator, options) {
   if (figures.resident_quarter) figures.growth = figures.resident_end / figures.resident_quarter;
   if (row.durable) {
     figures.sync_us = (before + await generator.syncTime(folder)) / 2;
-    figures.per_sync = (figures.messages_per_s * figures.sync_us) / 1e6;
+    figures.per_sync = ((figures.messages_per_s ?? figures.accepted_per_s) * figures.sync_us) / 1e6;
   }
   return figures;
 }

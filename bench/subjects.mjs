@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { registerDevice } from './api.mjs';
+import { registerDevice, switchIndexOn } from './api.mjs';
 import { makeCertificates } from './certificates.mjs';
 
 const deadlineMs = 10_000;
@@ -146,7 +146,7 @@ const gnomon = (name, program, env) => ({
     const made = keys && makeCertificates(folder, keys);
     const own = made
       && { GNOMON_TLS_CERTIFICATE: made.server.cert, GNOMON_TLS_KEY: made.server.key };
-    const wanted = [listenerOf[transport], ...(made ? ['http'] : [])];
+    const wanted = [listenerOf[transport], ...(made || row.indexed ? ['http'] : [])];
     const data = path.join(folder, 'data');
     const began = performance.now();
     const run = start(program, ['serve', '--data', data, '--listen-mqtt',
@@ -155,6 +155,7 @@ const gnomon = (name, program, env) => ({
         wanted.includes(each) ? '127.0.0.1:0' : 'off'])], { env: { ...env, ...own } });
     const ready = await readyLine(run, name);
     const readyMs = performance.now() - began;
+    if (row.indexed) await switchIndexOn({ port: portOf(ready.http), key: keyOf(data) });
     const [address] = [ready[listenerOf[transport] ?? 'mqtt']].flat();
     const running = instance(run, portOf(address), readyMs,
       isTls(transport) ? await gnomonAccess(program, folder, ready, row, made) : undefined);

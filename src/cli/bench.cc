@@ -66,6 +66,15 @@ constexpr auto kinds = std::to_array<Kind>({
      "bystanders measure by the clock how long their messages take meanwhile. Lost is what was "
      "acknowledged and did not arrive; a broker may refuse instead.",
      Shape::mesh, Presence::there, 500, 500},
+    {"shadows", "Device shadows are updated",
+     "Each client updates the device shadow of a thing of its own, bench-I, whose desired state "
+     "differs from what it reports, and waits for the answers. Latency is the time to "
+     "…/update/accepted. The shadows stay on the broker.",
+     Shape::shadows, Presence::there, 1000, 1000},
+    {"shadow-gets", "Device shadows are read",
+     "Each client asks for the device shadow of a thing of its own, bench-I, and waits for the "
+     "answers. Latency is the time to …/get/accepted. The shadows stay on the broker.",
+     Shape::shadow_gets, Presence::there, 1000, 1000},
     {"fill", "Queues of sessions that are away",
      "Makes sessions, each with a subscription, leaves, and publishes to them in turn. Sessions "
      "and queues stay on the broker.",
@@ -194,6 +203,25 @@ void declare_mesh(Arguments& arguments, const Kind& kind, Given& given) {
                    load.bystander_rate, 1, 100'000);
 }
 
+void declare_shadows(Arguments& arguments, const Kind& kind, Given& given) {
+  LoadOptions& load = given.load;
+  load.qos = 1;
+  load.window = 4;
+  load.payload_bytes = 200;
+  arguments.number("--clients", "N", with_default("Clients, each with its thing", kind.subscribers),
+                   load.subscribers, 1, 100'000);
+  arguments.number("--window", "N",
+                   with_default("Requests of a client without an answer", load.window), load.window,
+                   1, 10'000);
+  arguments.number("-q,--qos", "0|1", "QoS (default 1)", load.qos, 0, 1);
+  arguments.number("--seconds", "N", "For how long (default 3)", given.seconds, 1, 86'400);
+  arguments.number("--messages", "N", "How many requests in all, instead of --seconds",
+                   given.messages, 1, 1'000'000'000);
+  if (kind.shape == Shape::shadow_gets) return;
+  arguments.number("-s,--size", "BYTES", with_default("Of an update", load.payload_bytes),
+                   load.payload_bytes, 16, 8000);
+}
+
 // Where to, and over what. Returns the exit code if that cannot be.
 std::optional<int> settle_transport(const Arguments& arguments, const std::string& command,
                                     Given& given) {
@@ -226,6 +254,8 @@ std::optional<int> settle_transport(const Arguments& arguments, const std::strin
 void declare_kind(Arguments& arguments, const Kind& kind, Given& given) {
   LoadOptions& load = given.load;
   if (kind.shape == Shape::connects) return declare_connects(arguments, kind, given);
+  if (kind.shape == Shape::shadows || kind.shape == Shape::shadow_gets)
+    return declare_shadows(arguments, kind, given);
   if (kind.shape == Shape::connections) {
     arguments.number("-n,--connections", "N", "How many (default 10000)", load.subscribers, 1,
                      1'000'000);

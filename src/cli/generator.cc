@@ -164,8 +164,8 @@ void Generator::acknowledged(LoadClient& publisher, const Frame& frame) {
 }
 
 void Generator::on_publish(LoadClient& client, const Frame& frame) {
-  ++report_.delivered;
   const ByteView body = frame.body;
+  if (!shadows()) ++report_.delivered;
   if (body.size() < 2) return;
   std::size_t at = 2U + read_u16(body, 0);
   if (frame.qos() > 0) {
@@ -173,6 +173,7 @@ void Generator::on_publish(LoadClient& client, const Frame& frame) {
     answer(client, frame.qos() == 1 ? 0x40 : 0x50, read_u16(body, at));  // PUBACK, PUBREC
     at += 2;
   }
+  if (shadows()) return on_shadow(client, as_text(body.subspan(2, read_u16(body, 0))));
   if (options().version == mqtt::Version::v5) {
     std::size_t properties = 0;
     if (!read_variable(body, at, properties)) return;

@@ -25,6 +25,7 @@ class Generator {
   static constexpr std::size_t input_bytes = 2 * MiB, wire_bytes = 128 * KiB;
   static_assert(input_bytes > payload_bytes_max + net::TlsClient::plain_bytes(wire_bytes));
   static constexpr std::uint32_t sources_each = 20'000;  // connections of one source address
+  static constexpr Duration delivery_stall = std::chrono::seconds(3);  // nothing more will come
   static constexpr Duration tell_every = std::chrono::milliseconds(250);
 
   Generator(const LoadOptions& options, const MonotonicClock& clock,
@@ -44,6 +45,9 @@ class Generator {
  private:
   [[nodiscard]] const LoadOptions& options() const { return report_.options; }
   [[nodiscard]] bool connections() const { return options().shape == Shape::connections; }
+  [[nodiscard]] bool shadows() const {
+    return options().shape == Shape::shadows || options().shape == Shape::shadow_gets;
+  }
 
   // ---- load.cc: what is measured
   [[nodiscard]] std::string number_of(std::uint32_t index) const;
@@ -83,6 +87,12 @@ class Generator {
   };
   void close_gap(const Gap& gap);
   [[nodiscard]] std::uint64_t kept_of(const Gap& gap) const;
+
+  // ---- load_shadows.cc
+  void make_shadows();
+  void run_shadows();
+  bool set_up_shadows();
+  void on_shadow(LoadClient& client, std::string_view topic);
 
   // ---- generator.cc: turns, packets, publishing
   // Takes turns until `done()`, or until something failed, or until `progress` has stayed the same

@@ -11,7 +11,6 @@ namespace gnomon::cli {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr Duration stall = 3s;             // without a delivery: messages were lost
 constexpr Duration handshake_stall = 10s;  // without a handshake done
 constexpr Duration settle = 300ms;         // for the broker to finish its handshake work
 constexpr Duration connections_settle = 2s;
@@ -41,6 +40,10 @@ std::string Generator::topic_of(std::uint32_t index) const {
       return "device/" + number + "/command";
     case Shape::mesh:
       return "bench/" + std::to_string(getpid()) + "/mesh/" + number;
+    case Shape::shadows:
+      return "$aws/things/bench-" + number + "/shadow/update";
+    case Shape::shadow_gets:
+      return "$aws/things/bench-" + number + "/shadow/get";
     case Shape::retained:
       // What an earlier run has left is not counted.
       return "bench/" + std::to_string(getpid()) + "/device/" + number + "/status";
@@ -116,6 +119,7 @@ void Generator::make_clients() {
                     : o.messages.value_or(0);
   if (o.shape == Shape::connects) return make_connecting();
   if (o.shape == Shape::mesh) return make_mesh();
+  if (shadows()) return make_shadows();
   if (connections()) o.publishers = 0;
   if (o.shape == Shape::pairs) o.publishers = std::min(o.publishers, o.subscribers);
   if (o.shape != Shape::pairs && !connections()) reach_ = o.subscribers;
@@ -141,6 +145,10 @@ Result<LoadReport> Generator::run() {
       break;
     case Shape::mesh:
       run_mesh();
+      break;
+    case Shape::shadows:
+    case Shape::shadow_gets:
+      run_shadows();
       break;
     default:
       run_messages();
@@ -210,8 +218,8 @@ void Generator::publish() {
     run_for("publishing", report_.delivered, options().publish_for);
     for (LoadClient* client : publishers_) planned_ += client->quota = client->sent;
   }
-  const bool complete = run_until("publishing", report_.delivered, stall, [&] {
-    return report_.delivered >= planned_ * reach_ &&
+  const bool complete = run_until("publishing", report_.delivered, delivery_stall, [&] {
+    return report_.delivered + report_.rejected >= planned_ * reach_ &&
            (options().qos == 0 || acknowledged_ >= planned_);
   });
   report_.delivery = end(complete ? clock_.now() : progressed_);
@@ -225,8 +233,8 @@ void Generator::store() {
   begin();
   publishing_ = true;
   for (LoadClient* client : publishers_) pump(*client);
-  const bool complete =
-      run_until("storing", acknowledged_, stall, [&] { return acknowledged_ >= planned_; });
+  const bool complete = run_until("storing", acknowledged_, delivery_stall,
+                                  [&] { return acknowledged_ >= planned_; });
   publishing_ = false;
   report_.storing = end(complete ? clock_.now() : progressed_);
   report_.published = planned_;
@@ -246,7 +254,7 @@ void Generator::receive() {
   begin();
   opened_ = 0;
   open_limit_ = options().subscribers;
-  const bool complete = run_until("receiving", report_.delivered, stall,
+  const bool complete = run_until("receiving", report_.delivered, delivery_stall,
                                   [&] { return report_.delivered >= report_.expected; });
   report_.delivery = end(complete ? clock_.now() : progressed_);
 }

@@ -29,6 +29,8 @@ enum class Shape : std::uint8_t {
   connects,     // nobody publishes or subscribes: each connects, leaves, and connects again
   mesh,         // each publishes on a topic of its own, as fast as it may, and hears the others
   retained,     // each message is retained on a topic of its own; subscribers on one wildcard
+  shadows,      // each updates the device shadow of a thing of its own, and is told that it is
+  shadow_gets,  // each asks for it
 };
 
 // When the subscribers are there.
@@ -104,13 +106,16 @@ struct LoadReport {
   std::uint64_t resident_quarter = 0, resident_end = 0;  // after a quarter of the time, at its end
   std::uint64_t bystander_sent = 0, bystander_lost = 0;  // `latency` is theirs
 
+  // shadows: `delivered` is what was accepted, `latency` the time to the answer
+  std::uint64_t rejected = 0;
+
   // In a mesh, refusing is what a broker should do.
   [[nodiscard]] bool complete() const {
     if (options.shape == Shape::mesh)
       return lost == 0 && out_of_order == 0 && wrong_acks == 0 && closed == 0 &&
              bystander_lost == 0;
-    return delivered == expected && out_of_order == 0 && unacknowledged == 0 && refused == 0 &&
-           wrong_acks == 0 && closed == 0;
+    return delivered == expected && rejected == 0 && out_of_order == 0 && unacknowledged == 0 &&
+           refused == 0 && wrong_acks == 0 && closed == 0;
   }
 };
 

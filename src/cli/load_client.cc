@@ -234,6 +234,20 @@ void LoadClient::prepare(std::uint8_t message_qos, bool retain) {
   if (topics > 1) digits_at_ = id_at_ - topic.size() + number_at;  // the id is behind the topic
 }
 
+void LoadClient::prepare_document(std::uint8_t message_qos, std::string_view document,
+                                  const std::vector<std::size_t>& numbers_at) {
+  packet_.clear();
+  mqtt::Publish publish;
+  publish.topic = topic;
+  publish.payload = as_bytes(document);
+  publish.qos = message_qos;
+  publish.packet_id = message_qos > 0 ? 1 : 0;
+  id_at_ = mqtt::append_publish(options_.version, publish, packet_);
+  const std::size_t begin = packet_.size() - document.size();
+  numbers_at_.clear();
+  for (const std::size_t at : numbers_at) numbers_at_.push_back(begin + at);
+}
+
 void write_number(char* at, std::uint64_t number) {
   for (std::size_t digit = topic_digits; digit-- > 0; number /= 10) {
     at[digit] = static_cast<char>('0' + number % 10);
@@ -248,7 +262,10 @@ void LoadClient::append_message(Instant now) {
     write_number(reinterpret_cast<char*>(packet_.data()) + digits_at_,
                  index + stride * (sent % topics));
   }
-  std::memcpy(packet_.data() + stamp_at_, &stamp, sizeof stamp);
+  if (numbers_at_.empty()) std::memcpy(packet_.data() + stamp_at_, &stamp, sizeof stamp);
+  for (const std::size_t at : numbers_at_)
+    write_number(reinterpret_cast<char*>(packet_.data()) + at, sent % topics_max);
+  if (!asked.empty()) asked[sent % asked.size()] = now;
   output.append(packet_.view());
   ++sent;
 }

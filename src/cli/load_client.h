@@ -75,6 +75,9 @@ class LoadClient {
   // Makes the PUBLISH that append_message() copies.
   void prepare(std::uint8_t message_qos, bool retain);
   void append_message(Instant now);
+  // The same with a document, that has `topic_digits` of a number in each of these places.
+  void prepare_document(std::uint8_t message_qos, std::string_view document,
+                        const std::vector<std::size_t>& numbers_at);
   [[nodiscard]] std::size_t message_bytes() const { return packet_.size(); }
 
   State state = State::idle;
@@ -109,6 +112,7 @@ class LoadClient {
   // mesh: sequence numbers that were refused, and messages that came to be missed here
   std::vector<std::uint32_t> refusals;
   std::uint64_t lost = 0;
+  std::vector<Instant> asked;  // shadows: when, of those that are not answered; by number
 
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] bool blocked() const { return want_write_; }
@@ -126,6 +130,7 @@ class LoadClient {
   std::unique_ptr<mqtt::Connection> handshake_;
   Buffer packet_;
   std::size_t id_at_ = 0, digits_at_ = 0, stamp_at_ = 0;
+  std::vector<std::size_t> numbers_at_;  // not empty: it is a document
 };
 
 // How topics are numbered that a publisher uses in turn.

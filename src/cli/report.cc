@@ -144,6 +144,25 @@ void add_mesh(const LoadReport& report, std::vector<Figure>& figures) {
   add_latency(report, figures);
 }
 
+void add_shadows(const LoadReport& report, std::vector<Figure>& figures) {
+  const double took = seconds(report.delivery.took);
+  figures.push_back({"clients", "clients", number(report.options.subscribers), 0});
+  figures.push_back({"published", "requests", number(report.published), 0});
+  figures.push_back({"accepted", "accepted", number(report.delivered), 0});
+  figures.push_back({"delivering_s", "within, s", took, 3});
+  figures.push_back({"accepted_per_s", "accepted/s", number(report.delivered) / took, 0});
+  add_cost(report, report.delivery, report.delivered, figures);
+  figures.push_back({"rejected", "rejected", number(report.rejected), 0});
+  figures.push_back({"lost", "without an answer",
+                     number(report.expected) - number(report.delivered + report.rejected), 0});
+  figures.push_back({"unacknowledged", "unacknowledged", number(report.unacknowledged), 0});
+  figures.push_back({"refused", "refused by the broker", number(report.refused), 0});
+  figures.push_back({"closed", "connections closed by the broker", number(report.closed), 0});
+  if (report.options.pid != 0)
+    figures.push_back({"resident_peak", "resident peak, bytes", number(report.resident_peak), 0});
+  add_latency(report, figures);
+}
+
 std::vector<Figure> figures_of(const LoadReport& report) {
   std::vector<Figure> figures;
   switch (report.options.shape) {
@@ -155,6 +174,10 @@ std::vector<Figure> figures_of(const LoadReport& report) {
       break;
     case Shape::mesh:
       add_mesh(report, figures);
+      break;
+    case Shape::shadows:
+    case Shape::shadow_gets:
+      add_shadows(report, figures);
       break;
     default:
       add_messages(report, figures);

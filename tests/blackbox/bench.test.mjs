@@ -73,6 +73,26 @@ suite('gnomon bench', (test) => {
     });
   }
 
+  test('device shadows are updated and read, each request with its answer', async (w) => {
+    for (const load of ['shadows', 'shadow-gets']) {
+      for (const [qos, version] of [[0, 311], [1, 5]]) {
+        const before = await w.server.metrics();
+        const figures = await bench(w, load, ['-q', qos, '-V', version, '--clients', 7, '--messages', 200,
+          '--window', 3]);
+        for (const key of ['rejected', 'lost', 'unacknowledged', 'refused', 'closed']) {
+          assert.equal(figures[key], 0, key);
+        }
+        assert.deepEqual([figures.published, figures.accepted], [200, 200]);
+        assert.ok(figures.p50_us > 0 && figures.p50_us <= figures.max_us);
+        const after = await w.server.metrics();
+        const requests = (kind) => after[`gnomon_shadow_requests_total{kind="${kind}"}`] -
+          before[`gnomon_shadow_requests_total{kind="${kind}"}`];
+        const updates = load === 'shadows' ? 207 : 7;  // each shadow is set up first
+        assert.deepEqual([requests('update'), requests('get')], [updates, 207 - updates]);
+      }
+    }
+  });
+
   test('latency and connections', async (w) => {
     const latency = await bench(w, 'latency',
       ['--pairs', 5, '--rate', 1000, '--seconds', 1, '-q', 1]);
