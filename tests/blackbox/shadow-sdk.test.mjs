@@ -75,15 +75,15 @@ for (const compat of ['mqtt', 'aws']) {
     it('device SDK v2, its first shadow client, MQTT 3.1.1', () => with311(async (connection) => {
       const client = new sdk.iotshadow.IotShadowClient(connection);
       const thingName = unique('lamp');
-      const accepted = told('accepted', (resolve, reject) => client.subscribeToUpdateShadowAccepted(
-        { thingName }, QoS.AtLeastOnce, (error, response) => (error ? reject(error) : resolve(response))));
-      const delta = told('delta', (resolve, reject) => client.subscribeToShadowDeltaUpdatedEvents(
-        { thingName }, QoS.AtLeastOnce, (error, response) => (error ? reject(error) : resolve(response))));
-      const rejected = told('rejected', (resolve, reject) => client.subscribeToGetShadowRejected(
-        { thingName }, QoS.AtLeastOnce, (error, response) => (error ? reject(error) : resolve(response))));
-      const got = told('get', (resolve, reject) => client.subscribeToGetShadowAccepted(
-        { thingName }, QoS.AtLeastOnce, (error, response) => (error ? reject(error) : resolve(response))));
-      await new Promise(setImmediate);
+      // What it tells, once the subscription is there: whoever asks before may not be told.
+      const subscribed = [];
+      const of = (name) => told(name, (resolve, reject) => subscribed.push(client[`subscribeTo${name}`](
+        { thingName }, QoS.AtLeastOnce, (error, response) => (error ? reject(error) : resolve(response)))));
+      const accepted = of('UpdateShadowAccepted');
+      const delta = of('ShadowDeltaUpdatedEvents');
+      const rejected = of('GetShadowRejected');
+      const got = of('GetShadowAccepted');
+      await Promise.all(subscribed);
       await client.publishGetShadow({ thingName }, QoS.AtLeastOnce);
       assert.equal((await rejected).code, 404);
       await client.publishUpdateShadow({ thingName, state: { desired: { on: true } }, clientToken: 'c' },
