@@ -181,6 +181,27 @@ constexpr std::size_t shadow_requests_max = 10'000;      // open, of a shard's t
 constexpr int shadow_requests_per_turn = 1000;           // of a loop, then others; AWS: –
 constexpr std::size_t shadow_cache_bytes = 64 * MiB;     // of all shards together; AWS: –
 
+// ---- the fleet index
+constexpr std::size_t query_bytes_max = 1000;         // of a query; AWS: 1,000
+constexpr std::size_t query_terms_max = 12;           // AWS: 12 (formerly 5)
+constexpr int query_depth_max = 32;                   // of parentheses and NOT; AWS: –
+constexpr std::size_t index_text_bytes = 256;         // of a value, by which it is found; AWS: –
+constexpr std::size_t index_field_bytes = 512;        // of a field with such values; AWS: –
+constexpr std::size_t indexed_shadow_names_max = 10;  // AWS: 10
+constexpr std::size_t custom_fields_max = 5;          // of an index; AWS: 5
+constexpr std::size_t search_page_default = 100;      // things; AWS: 100
+constexpr std::size_t search_page_max = 500;          // AWS: 500
+constexpr std::size_t search_examined_max = 20'000;   // things read for a page; AWS: –
+constexpr std::size_t search_names_max = 20'000;      // of things, put in order; AWS: –
+constexpr std::size_t search_fields_max = 500;        // for a term without a field; AWS: –
+constexpr std::size_t aggregated_max = 1'000'000;     // things read for a sum; AWS: –
+constexpr std::size_t distinct_values_max = 100'000;  // of a field, counted; AWS: –
+constexpr std::size_t buckets_default = 10;           // AWS: 10
+constexpr std::size_t percents_max = 100;             // of a call; AWS: –
+constexpr std::size_t dynamic_groups_max = 100;       // AWS: 100
+constexpr std::size_t index_slice = 100;              // things or shadows indexed at a time
+constexpr std::size_t connectivity_slice = 1000;      // records written again at a time
+
 // ---- calls of AWS's APIs
 constexpr std::chrono::minutes clock_skew_max{5};           // of a signature; AWS: 5 minutes
 constexpr std::chrono::hours presigned_expiry_max{7 * 24};  // AWS: 604,800 s
@@ -196,7 +217,7 @@ constexpr std::size_t shown_value_bytes_max = 1024;      // of a wrong value; AW
 // ---- policies
 constexpr std::size_t iot_policy_characters_max = 2048;   // without white space; AWS: 2,048
 constexpr std::size_t iam_policy_characters_max = 10240;  // the same; AWS: 2,048 to 10,240 by kind
-constexpr std::size_t policy_bytes_max = 400 * 1024;  // as it comes, with white space; AWS: 404,600
+constexpr std::size_t policy_bytes_max = 400 * KiB;   // as it comes, with white space; AWS: 404,600
 constexpr std::size_t policy_action_bytes_max = 256;  // of a request; longer ones never match
 constexpr std::size_t certificate_values_max = 5;     // of one field, as variables; AWS: 5
 constexpr std::size_t certificate_value_bytes_max = 1024;  // the same, each; AWS: 1,024

@@ -13,7 +13,8 @@ enum class Owner : std::uint8_t {
   iam = 64,           // iam/stored.h
   provisioning = 96,  // provisioning/tables.h
   shadow = 112,       // shadow/records.h
-  nobody = 128,
+  index = 128,        // index/tables.h
+  nobody = 144,
 };
 
 }  // namespace gnomon::records

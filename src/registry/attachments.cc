@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "registry/attachment_records.h"
 #include "registry/group_records.h"
+#include "registry/index_records.h"
 #include "registry/membership_records.h"
 #include "registry/policy_records.h"
 #include "registry/steps.h"
@@ -94,6 +95,8 @@ Reply<Nothing> attach_policy(Change& change, const std::string& policy_name,
   auto pair = find(change, policy_name, target);
   if (!pair) return pair.error();
   if (pair->attached(policy_name)) return Nothing{};
+  if (pair->target.kind == Target::Kind::group && is_dynamic(change.records, pair->named.id))
+    return invalid("A policy cannot be attached to a dynamic thing group: " + pair->named.id);
   if (pair->attachment.policies.size() == limits::policies_attached_max) {
     return Failure(Kind::limit_exceeded, "At most " +
                                              std::to_string(limits::policies_attached_max) +

@@ -14,6 +14,12 @@ std::string_view to_string(Kind kind) {
       return "ConflictingResourceUpdateException";
     case Kind::delete_conflict:
       return "DeleteConflictException";
+    case Kind::index_not_ready:
+      return "IndexNotReadyException";
+    case Kind::invalid_aggregation:
+      return "InvalidAggregationException";
+    case Kind::invalid_query:
+      return "InvalidQueryException";
     case Kind::invalid_request:
       return "InvalidRequestException";
     case Kind::limit_exceeded:

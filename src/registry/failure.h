@@ -16,6 +16,9 @@ enum class Kind : std::uint8_t {
   certificate_validation,  // and so on
   conflicting_resource_update,
   delete_conflict,
+  index_not_ready,
+  invalid_aggregation,
+  invalid_query,
   invalid_request,
   limit_exceeded,
   malformed_policy,

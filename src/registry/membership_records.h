@@ -9,7 +9,9 @@
 
 namespace gnomon::registry {
 
-// Without those of groups that are gone.
+// As stored; load_memberships() leaves out those of groups that are gone.
+[[nodiscard]] std::vector<stored::Membership> stored_memberships(records::Transaction& records,
+                                                                 const std::string& thing_name);
 [[nodiscard]] std::vector<stored::Membership> load_memberships(records::Transaction& records,
                                                                const std::string& thing_name);
 // Of a thing that is deleted.

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "registry/events.h"
 #include "registry/group_records.h"
+#include "registry/index_records.h"
 #include "registry/membership_records.h"
 #include "registry/steps.h"
 #include "registry/thing_records.h"
@@ -22,6 +23,7 @@ struct Member {
   Change& change;
   const std::string& name;
   const stored::Thing thing;
+  const std::vector<stored::Membership> before;  // also those of groups that are gone
   std::vector<stored::Membership> groups;
 
   Reply<Nothing> join(const std::string& group_name);
@@ -39,12 +41,14 @@ Reply<Member> load_member(Change& change, const std::string& thing_name) {
   auto thing = load_thing(change.records, thing_name);
   if (!thing) return no_thing(thing_name);
   return Member{change, thing_name, std::move(*thing),
+                stored_memberships(change.records, thing_name),
                 load_memberships(change.records, thing_name)};
 }
 
 Reply<Nothing> Member::join(const std::string& group_name) {
   const auto group = load_group(change.records, group_name);
   if (!group) return no_group(group_name);
+  if (is_dynamic(change.records, group_name)) return not_static(group_name);
   if (find(group_name) != groups.end()) return Nothing{};
   const std::string& root = root_of(*group);
   const auto same = std::ranges::find(groups, root, &stored::Membership::root_id);
@@ -65,6 +69,7 @@ Reply<Nothing> Member::join(const std::string& group_name) {
 
 Reply<Nothing> Member::leave(const std::string& group_name) {
   if (!load_group(change.records, group_name)) return no_group(group_name);
+  if (is_dynamic(change.records, group_name)) return not_static(group_name);
   const auto found = find(group_name);
   if (found == groups.end()) return Nothing{};
   change.records.erase(member_key(found->group, name));
@@ -80,6 +85,7 @@ void Member::save() {
   } else {
     registry::save(change.records, place, stored::Memberships{groups});
   }
+  index_groups(change.records, name, before, groups);
   change.touched.things.insert(name);
 }
 
@@ -98,11 +104,16 @@ Reply<Pair> names_of(const Registry& registry, const ThingInThingGroup& request)
 
 }  // namespace
 
+std::vector<stored::Membership> stored_memberships(records::Transaction& records,
+                                                   const std::string& thing_name) {
+  return load<stored::Memberships>(records, key(Table::membership, thing_name))
+      .value_or(stored::Memberships{})
+      .groups;
+}
+
 std::vector<stored::Membership> load_memberships(records::Transaction& records,
                                                  const std::string& thing_name) {
-  auto groups = load<stored::Memberships>(records, key(Table::membership, thing_name))
-                    .value_or(stored::Memberships{})
-                    .groups;
+  auto groups = stored_memberships(records, thing_name);
   std::erase_if(groups, [&](const stored::Membership& in) {
     const auto group = load_group(records, in.group.name);
     return !group || group->id != in.group.id;
@@ -115,6 +126,7 @@ void leave_all_groups(Change& change, const std::string& thing_name, const store
     change.records.erase(member_key(in.group, thing_name));
     announce_membership(change, false, in.group, thing_name, thing);
   }
+  index_groups(change.records, thing_name, stored_memberships(change.records, thing_name), {});
   change.records.erase(key(Table::membership, thing_name));
 }
 
@@ -251,13 +263,16 @@ Reply<Page<std::string>> list_things_in_thing_group(const Registry& registry,
 
 Reply<Page<GroupNameAndArn>> list_thing_groups_for_thing(const Registry& registry,
                                                          const std::string& thing_name,
-                                                         const PageRequest& page) {
+                                                         const PageRequest& page,
+                                                         const std::vector<std::string>& dynamic) {
   return records::read(
       registry.store, [&](records::Transaction& records) -> Reply<Page<GroupNameAndArn>> {
         if (!load_thing(records, thing_name)) return no_thing(thing_name);
         std::vector<std::string> names;
         for (stored::Membership& in : load_memberships(records, thing_name))
           names.push_back(std::move(in.group.name));
+        for (const std::string& name : dynamic)
+          if (names.size() < limits::groups_of_thing_max) names.push_back(name);
         return convert<GroupNameAndArn>(
             cut(std::move(names), "groups of " + thing_name, page), [&](std::string& name) {
               std::string arn = registry::arn(registry, group_resource(name));

@@ -40,9 +40,10 @@ struct ListThingsInThingGroup {
 // resource_not_found, invalid_request (the token).
 Reply<Page<std::string>> list_things_in_thing_group(const Registry& registry,
                                                     const ListThingsInThingGroup& request);
-// Errors: the same.
-Reply<Page<GroupNameAndArn>> list_thing_groups_for_thing(const Registry& registry,
-                                                         const std::string& thing_name,
-                                                         const PageRequest& page);
+// `dynamic`: those that it is in besides, of which the first are listed: ten groups in all. Errors:
+// the same.
+Reply<Page<GroupNameAndArn>> list_thing_groups_for_thing(
+    const Registry& registry, const std::string& thing_name, const PageRequest& page,
+    const std::vector<std::string>& dynamic = {});
 
 }  // namespace gnomon::registry

@@ -50,6 +50,7 @@ struct Effects {
   // from the next CONNECT on in any case; connections of these are to be checked again.
   std::vector<std::string> principals;
   bool everyone = false;  // too many to name: check all connections
+  bool indexing = false;  // what the fleet index holds is to be others now
 };
 
 // An operation that changed something.

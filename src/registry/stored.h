@@ -68,6 +68,18 @@ struct Memberships {
   static void fields(auto& r, auto& archive) { archive(r.groups); }
 };
 
+// The dynamic groups of the account, whose things are those that a query matches. In one record:
+// whoever searches needs them all.
+struct DynamicGroup {
+  std::string query;
+  WallTime created;
+  static void fields(auto& r, auto& archive) { archive(r.query, r.created); }
+};
+struct DynamicGroups {
+  std::map<std::string, DynamicGroup> groups;  // by name
+  static void fields(auto& r, auto& archive) { archive(r.groups); }
+};
+
 struct BillingGroup {
   std::string id;
   std::uint64_t version = 1;

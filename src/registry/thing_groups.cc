@@ -4,6 +4,7 @@
 #include "registry/attachment_records.h"
 #include "registry/events.h"
 #include "registry/group_records.h"
+#include "registry/index_records.h"
 #include "registry/tag_records.h"
 
 namespace gnomon::registry {
@@ -28,6 +29,7 @@ Reply<Nothing> apply(const ThingGroupProperties& properties, stored::Group& grou
 Reply<Nothing> join_parent(Change& change, const std::string& parent_name, stored::Group& group) {
   auto parent = load_group(change.records, parent_name);
   if (!parent) return invalid("Parent thing group " + parent_name + " cannot be found.");
+  if (is_dynamic(change.records, parent_name)) return not_static(parent_name);
   if (parent->ancestors.size() + 2 > limits::group_levels_max) {
     return invalid("A hierarchy of thing groups can have at most " +
                    std::to_string(limits::group_levels_max) + " levels.");
@@ -52,6 +54,37 @@ void leave_parent(Change& change, const stored::Group& group) {
   save(change.records, key(Table::group, name), *parent);
 }
 
+// The query of a dynamic group; empty: it is static.
+std::string query_of(records::Transaction& records, const std::string& name) {
+  const auto all = load_dynamic_groups(records).groups;
+  const auto found = all.find(name);
+  return found == all.end() ? "" : found->second.query;
+}
+
+Reply<Nothing> set_query(Change& change, const std::string& name, const std::string& query) {
+  auto all = load_dynamic_groups(change.records);
+  const auto [at, fresh] = all.groups.try_emplace(name);
+  if (fresh && all.groups.size() > limits::dynamic_groups_max) {
+    return Failure(Kind::limit_exceeded, "An account can have at most " +
+                                             std::to_string(limits::dynamic_groups_max) +
+                                             " dynamic thing groups.");
+  }
+  at->second.query = query;
+  if (fresh) at->second.created = change.now;
+  save_dynamic_groups(change.records, all);
+  return Nothing{};
+}
+
+Failure not_dynamic(const std::string& name) {
+  return invalid("Thing group " + name + " is not dynamic.");
+}
+
+// Errors: it is of the other kind.
+Reply<Nothing> check_kind(records::Transaction& records, const std::string& name, bool dynamic) {
+  if (is_dynamic(records, name) == dynamic) return Nothing{};
+  return dynamic ? not_dynamic(name) : not_static(name);
+}
+
 bool same(const stored::Group& group, const stored::Group& wanted, const std::string& parent) {
   const std::string is = group.ancestors.empty() ? "" : group.ancestors.back().name;
   return is == parent && group.description == wanted.description &&
@@ -68,7 +101,8 @@ Written<CreatedThingGroup> create_thing_group(Registry& registry, const CreateTh
     if (auto applied = apply(request.thing_group_properties, wanted); !applied)
       return applied.error();
     if (const auto group = load_group(change.records, name)) {
-      if (same(*group, wanted, request.parent_group_name))
+      if (same(*group, wanted, request.parent_group_name) &&
+          query_of(change.records, name) == request.query)
         return CreatedThingGroup{name, arn, uuid(group->id)};
       return already_exists(
           "Thing group " + name + " already exists in account with different properties.", name,
@@ -79,6 +113,9 @@ Written<CreatedThingGroup> create_thing_group(Registry& registry, const CreateTh
     if (!request.parent_group_name.empty()) {
       if (auto joined = join_parent(change, request.parent_group_name, wanted); !joined)
         return joined.error();
+    }
+    if (!request.query.empty()) {
+      if (auto queried = set_query(change, name, request.query); !queried) return queried.error();
     }
     if (auto tagged = save_tags(change.records, group_resource(name), request.tags); !tagged)
       return tagged.error();
@@ -104,6 +141,7 @@ Reply<ThingGroupDescription> describe_thing_group(const Registry& registry, std:
         answer.thing_group_description = std::move(group->description);
         answer.attributes = std::move(group->attributes);
         answer.creation_date = group->created;
+        answer.query = query_of(records, answer.thing_group_name);
         for (stored::GroupRef& ancestor : group->ancestors) {
           std::string arn = registry::arn(registry, group_resource(ancestor.name));
           answer.root_to_parent_thing_groups.push_back({ancestor.name, std::move(arn)});
@@ -120,8 +158,12 @@ Written<std::uint64_t> update_thing_group(Registry& registry, const UpdateThingG
     if (!group) return no_group(name);
     if (request.expected_version.value_or(group->version) != group->version)
       return wrong_version("thing group " + name);
+    if (auto kind = check_kind(change.records, name, request.dynamic); !kind) return kind.error();
     if (auto applied = apply(request.thing_group_properties, *group); !applied)
       return applied.error();
+    if (!request.query.empty()) {
+      if (auto queried = set_query(change, name, request.query); !queried) return queried.error();
+    }
     ++group->version;
     save(change.records, key(Table::group, name), *group);
     announce_group(change, Operation::updated, name, *group);
@@ -130,7 +172,7 @@ Written<std::uint64_t> update_thing_group(Registry& registry, const UpdateThingG
 }
 
 Written<Nothing> delete_thing_group(Registry& registry, const std::string& name,
-                                    std::optional<std::uint64_t> expected_version) {
+                                    std::optional<std::uint64_t> expected_version, bool dynamic) {
   return change(registry, [&](Change& change) -> Reply<Nothing> {
     records::Transaction& records = change.records;
     records.always();
@@ -138,6 +180,7 @@ Written<Nothing> delete_thing_group(Registry& registry, const std::string& name,
     if (!group) return Nothing{};
     if (expected_version.value_or(group->version) != group->version)
       return wrong_version("thing group " + name);
+    if (auto kind = check_kind(records, name, dynamic); !kind) return kind.error();
     if (group->children > 0) {
       return invalid("Cannot delete thing group : " + name +
                      " when there are still child groups attached to it");
@@ -151,6 +194,11 @@ Written<Nothing> delete_thing_group(Registry& registry, const std::string& name,
     leave_parent(change, *group);
     records.erase(child_key(*group, name));
     records.erase(key(Table::group, name));
+    if (dynamic) {
+      auto all = load_dynamic_groups(records);
+      all.groups.erase(name);
+      save_dynamic_groups(records, all);
+    }
     erase_tags(records, group_resource(name));
     if (!group->ancestors.empty())
       announce_hierarchy(change, false, group->ancestors.back(), {name, group->id});

@@ -1,12 +1,15 @@
 #include "registry/thing_records.h"
 
+#include "registry/index_records.h"
+
 namespace gnomon::registry {
 
 namespace {
 
 // The entries by which a thing is listed, besides its own. One of an attribute has the type as its
 // value: so a filter by both needs no other record.
-std::map<std::string, std::string> entries_of(std::string_view name, const stored::Thing& thing) {
+std::map<std::string, std::string> entries_of(std::string_view name, const stored::Thing& thing,
+                                              bool indexed) {
   std::map<std::string, std::string> entries;
   const auto add = [&](const records::Key& key, const std::string& value = "") {
     entries.emplace(key.view(), value);
@@ -16,6 +19,7 @@ std::map<std::string, std::string> entries_of(std::string_view name, const store
     add(id_key(Table::billing_member, thing.billing_group_id, name));
   for (const auto& [attribute, value] : thing.attributes)
     add(key(Table::thing_by_attribute).text(attribute).text(value).last(name), thing.type);
+  if (indexed) add_postings(name, thing, entries);
   return entries;
 }
 
@@ -27,8 +31,9 @@ Failure no_thing(std::string_view name) {
 
 void save_thing(records::Transaction& records, std::string_view name,
                 const std::optional<stored::Thing>& old, const stored::Thing& thing) {
-  const auto before = old ? entries_of(name, *old) : std::map<std::string, std::string>();
-  const auto after = entries_of(name, thing);
+  const bool indexed = is_indexed(records);
+  const auto before = old ? entries_of(name, *old, indexed) : std::map<std::string, std::string>();
+  const auto after = entries_of(name, thing, indexed);
   for (const auto& [key, value] : before)
     if (!after.contains(key)) records.erase(key);
   for (const auto& [key, value] : after) {
@@ -39,7 +44,9 @@ void save_thing(records::Transaction& records, std::string_view name,
 }
 
 void erase_thing(records::Transaction& records, std::string_view name, const stored::Thing& thing) {
-  for (const auto& [key, value] : entries_of(name, thing)) records.erase(key);
+  const bool indexed = is_indexed(records);
+  for (const auto& [key, value] : entries_of(name, thing, indexed)) records.erase(key);
+  if (indexed) forget_connectivity(records, name);
   records.erase(key(Table::thing, name));
 }
 

@@ -46,6 +46,13 @@ struct Document {
   }
 };
 
+// Calls `visit` with the name of each section and with the section.
+template <class F>
+void each_section(const Document& document, F&& visit) {
+  visit(std::string_view("desired"), document.desired);
+  visit(std::string_view("reported"), document.reported);
+}
+
 // Update: {"state":{"desired":{…}|null,"reported":{…}|null}|null,"version":n,"clientToken":"…"},
 // checked. Other names beside these are passed over.
 struct Update {

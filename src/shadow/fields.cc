@@ -212,6 +212,14 @@ void write_metadata(const json::Value& request, Seconds now, std::string& out) {
   append_times(out, request, now);
 }
 
+bool differs(const Field& desired, const Field& reported) {
+  return std::ranges::any_of(desired.members, [&](const Field& field) {
+    const Field* is = find(reported.members, field.name);
+    if (is == nullptr || field.is_object() != is->is_object()) return true;
+    return field.is_object() ? differs(field, *is) : !same(field.value, is->value);
+  });
+}
+
 bool write_difference(const Field& desired, const Field& reported, std::string& state,
                       std::string& metadata) {
   const std::size_t state_before = state.size(), metadata_before = metadata.size();

@@ -48,5 +48,7 @@ void write_metadata(const json::Value& request, Seconds now, std::string& out);
 // appended.
 bool write_difference(const Field& desired, const Field& reported, std::string& state,
                       std::string& metadata);
+// Whether there is any.
+[[nodiscard]] bool differs(const Field& desired, const Field& reported);
 
 }  // namespace gnomon::shadow

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "records/value.h"
+#include "shadow/indexing.h"
 
 namespace gnomon::shadow {
 
@@ -84,9 +85,15 @@ void Partition::carry_out(const std::string& key, Shadow& shadow, Request& reque
     return finish(shadow, text ? told(key, request, *std::move(text))
                                : told(key, request, text.error(), token));
   }
+  if (request.ask == Ask::index) return index(key, request, document);
+  const bool indexed = indexes(request);
+  const Document before = indexed ? document : Document();
   auto changed = change(request, std::move(document), token);
   if (!changed) return finish(shadow, told(key, request, changed.error(), token));
   write(key, shadow, request, *changed);
+  if (indexed) {
+    index_change(request.address, before, changed->document, committer_.batch().operations);
+  }
   Outcome outcome = told(key, request, std::move(changed->accepted));
   const std::string prefix = topic_prefix(request.address);
   if (!changed->delta.empty())
@@ -145,6 +152,12 @@ void Partition::write(const std::string& key, Shadow& shadow, const Request& req
           changed.change.size() <= limits::shadow_change_bytes ? changed.change : std::string(),
           changed.state})});
   if (!std::exchange(shadow.written, true)) written_.push_back(key);
+}
+
+void Partition::index(const std::string& key, Request& request, const Document& document) {
+  if (indexes(request) && document.exists())
+    index_change(request.address, {}, document, committer_.batch().operations);
+  committer_.after({key, {}, std::move(request.then), {}});
 }
 
 // ---- answers

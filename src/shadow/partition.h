@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "index/configuration.h"
 #include "partition/committer.h"
 #include "shadow/document.h"
 #include "shadow/records.h"
@@ -73,6 +75,8 @@ class Partition {
   Partition& operator=(const Partition&) = delete;
 
   void handle(Request request);
+  // What is indexed of the shadows from the next request on; at first nothing.
+  void set_index(std::shared_ptr<const index::Configuration> what) { index_ = std::move(what); }
   // What was read for it. The error is the store's.
   void loaded(const std::string& key, Result<std::optional<std::string>> value);
   // The end of a turn: applies what was written, and lets out what is durable.
@@ -115,6 +119,10 @@ class Partition {
   Answer<Changed> change(const Request& request, Document document, Token& token);
   void write(const std::string& key, Shadow& shadow, const Request& request,
              const Changed& changed);
+  void index(const std::string& key, Request& request, const Document& document);
+  [[nodiscard]] bool indexes(const Request& request) const {
+    return index_ && index_->indexes_shadow(request.address.name);
+  }
   [[nodiscard]] Outcome told(const std::string& key, Request& request, std::string accepted) const;
   [[nodiscard]] Outcome told(const std::string& key, Request& request, const Rejection& rejection,
                              const Token& token);
@@ -125,6 +133,7 @@ class Partition {
   [[nodiscard]] Seconds seconds() const;
 
   const Setup setup_;
+  std::shared_ptr<const index::Configuration> index_;  // null: nothing
   std::unordered_map<std::string, Shadow> shadows_;
   std::list<std::string> used_;  // keys; those used last in front
   std::size_t bytes_ = 0;        // of records that are held

@@ -8,8 +8,9 @@
 
 namespace gnomon::shadow {
 
-// What can be done to a shadow. All but `restore` can be asked for by publishing.
-enum class Ask : std::uint8_t { get, update, remove, restore };
+// What can be done to a shadow. The first three can be asked for by publishing; `index` writes its
+// postings again, and tells nobody.
+enum class Ask : std::uint8_t { get, update, remove, restore, index };
 
 // Which shadow of which thing; of the classic one the name is empty.
 struct Address {
