@@ -41,6 +41,7 @@ class Values {
           const bool nothing = one->is_object() && one->get_object().empty();
           if (!nothing) list.push_back(std::move(*one));  // a form cannot say that
         }
+        if (valid_ && static_cast<double>(list.size()) < shape.least) return std::nullopt;
         return list;
       }
       case Type::map: {

@@ -26,6 +26,7 @@ constexpr auto commands = std::to_array<Command>({
      rehearse_parts},
     {"policy", "Tell what policies decide, and why", policy, policy_parts},
     {"shadow", "Read and change a device shadow, and what it was before", shadow, shadow_parts},
+    {"search", "List the things that a query matches", search},
     {"passwd", "Set a user's password in a file", passwd},
     {"clients", "List clients: those that are connected, and sessions that are kept", clients},
     {"client", "Tell all about one client", client},

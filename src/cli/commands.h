@@ -25,6 +25,7 @@ int policy(Words words);
 std::vector<std::string_view> policy_parts();  // "explain"
 int shadow(Words words);
 std::vector<std::string_view> shadow_parts();  // "get", …
+int search(Words words);
 int env(Words words);
 int aws(Words words);
 int passwd(Words words);

@@ -22,7 +22,8 @@ constexpr Group groups[] = {
     {"iam", iam_roles},          {"iam", iam_entities},          {"iam", iam_absent},
     {"iam", iam_policies},       {"iam", iam_attachments},       {"sts", sts},
     {"gnomon", gnomon_policy},   {"iot-data", iot_data_publish}, {"iot-data", iot_data_shadows},
-    {"gnomon", gnomon_shadows},
+    {"gnomon", gnomon_shadows},  {"iot", iot_indexing},          {"iot", iot_indices},
+    {"iot", iot_dynamic_groups},
 };
 
 using Map = std::unordered_map<const api::Operation*, Handler>;

@@ -19,6 +19,8 @@
 //                             named: $one is its PEM, $one.id its id
 //   make-certificate c one [CN]                 a certificate that it has signed
 //   make-request r CN         a certificate signing request
+//   index                     what UpdateIndexingConfiguration has begun is brought to its end
+//   connected lamp 5000 [REASON]    since then, or not any more
 // $nobody is the id of no certificate, $policy a document; $role a role, $template the body of a
 // provisioning template: a thing named by its parameter Name, its certificate.
 #include <algorithm>
@@ -44,10 +46,13 @@
 #include "api/to_wire.h"
 #include "api/uri.h"
 #include "crypto/request.h"
+#include "fleet/indexing.h"
 #include "iam/iam.h"
 #include "identity/devices.h"
+#include "index/connectivity.h"
 #include "operations/handler.h"
 #include "provisioning/provisioning_fixture.h"
+#include "registry/indexing.h"
 #include "registry/registry_fixture.h"
 
 namespace gnomon::operations {
@@ -126,6 +131,10 @@ class CaseWorld {
       make(word, rest);
     } else if (word == "repeat") {
       repeat(rest);
+    } else if (word == "index") {
+      build_index();
+    } else if (word == "connected") {
+      connect(rest);
     } else {
       call(word, rest);
     }
@@ -231,6 +240,28 @@ class CaseWorld {
       REQUIRE_MESSAGE(!answer_[0].starts_with('!'), answer_[0]);
     }
     answer_.clear();
+  }
+
+  void build_index() {
+    std::string last;
+    do {
+      const auto indexed = fleet::index_things(registry_.registry, last);
+      REQUIRE(indexed);
+      last = *indexed;
+    } while (!last.empty());
+    const auto what = index::load_configuration(registry_.store);
+    REQUIRE(what);
+    REQUIRE(registry::settle_index(registry_.registry, *what));
+  }
+
+  void connect(const std::string& rest) {
+    std::istringstream in(rest);
+    std::string thing, reason;
+    std::int64_t at = 0;
+    in >> thing >> at >> reason;
+    store::Batch batch;
+    index::write_connectivity(thing, {reason.empty(), WallTime{at}, reason}, batch.operations);
+    REQUIRE(registry_.store.apply(batch));
   }
 
   void make(const std::string& what, const std::string& rest) {
@@ -385,6 +416,7 @@ const std::map<std::string, std::string> unreachable = {
     {"CreateProvisioningTemplateVersion ConflictingResourceUpdateException", "the same"},
     {"DeleteProvisioningTemplateVersion ConflictingResourceUpdateException", "the same"},
     {"DeleteRoleAlias DeleteConflictException", "nothing refers to one but devices that ask"},
+    {"GetIndexingConfiguration InvalidRequestException", "there is no input"},
     {"DetachPolicy LimitExceededException", "nothing grows by it"},
     {"ListAttachedPolicies LimitExceededException", "the same"},
     {"ListTargetsForPolicy LimitExceededException", "the same"},
@@ -397,7 +429,7 @@ TEST_CASE("the service iot, as testdata has it, and each modelled error once") {
   for (const char* name :
        {"things", "thing_types", "thing_groups", "billing_groups", "principals", "certificates",
         "authorities", "policies", "attachments", "authorization", "provisioning", "role_aliases",
-        "tags", "account", "malformed"}) {
+        "tags", "account", "malformed", "indexing", "indices", "dynamic_groups"}) {
     run_cases("testdata/iot_" + std::string(name) + ".test", seen);
   }
   for (const api::Operation& operation : api::service_named("iot")->operations) {

@@ -3,8 +3,12 @@
 // ListThingGroupsForThing, ListThingsInThingGroup.
 #include <boost/json.hpp>
 
+#include "fleet/question.h"
+#include "fleet/search.h"
 #include "operations/handlers.h"
 #include "operations/iot_answer.h"
+#include "operations/iot_groups.h"
+#include "operations/iot_index.h"
 #include "registry/memberships.h"
 #include "registry/thing_groups.h"
 
@@ -12,12 +16,6 @@ namespace gnomon::operations {
 namespace {
 
 namespace bj = boost::json;
-
-registry::ThingGroupProperties properties_of(const json::Value& input) {
-  return {
-      .thing_group_description = maybe_text(input, "thingGroupProperties.thingGroupDescription"),
-      .attribute_payload = attributes_of(input, "thingGroupProperties.attributePayload")};
-}
 
 bj::value to_json(const registry::GroupNameAndArn& group) {
   return {{"groupName", group.group_name}, {"groupArn", group.group_arn}};
@@ -49,7 +47,7 @@ Outcome create_thing_group(Context& context, const json::Value& input, json::Val
       registry::create_thing_group(context.world.registry,
                                    {.thing_group_name = text_copy(input, "thingGroupName"),
                                     .parent_group_name = text_copy(input, "parentGroupName"),
-                                    .thing_group_properties = properties_of(input),
+                                    .thing_group_properties = group_properties(input),
                                     .tags = *std::move(tags)}),
       [&](const registry::CreatedThingGroup& made) {
         output = {{"thingGroupName", made.thing_group_name},
@@ -68,6 +66,12 @@ Outcome describe_thing_group(Context& context, const json::Value& input, json::V
                   {"version", group.version},
                   {"thingGroupProperties", properties_to_json(group)},
                   {"thingGroupMetadata", metadata_to_json(group)}};
+        if (!group.query.empty()) {
+          set(output, "indexName", text_value(fleet::things_index));
+          set(output, "queryString", text_value(group.query));
+          set(output, "queryVersion", text_value(query_version));
+          set(output, "status", "ACTIVE");
+        }
       });
 }
 
@@ -75,7 +79,7 @@ Outcome update_thing_group(Context& context, const json::Value& input, json::Val
   return answer_written(
       registry::update_thing_group(context.world.registry,
                                    {.thing_group_name = text_copy(input, "thingGroupName"),
-                                    .thing_group_properties = properties_of(input),
+                                    .thing_group_properties = group_properties(input),
                                     .expected_version = expected_version(input)}),
       [&](std::uint64_t version) { set(output, "version", version); });
 }
@@ -102,7 +106,8 @@ registry::ThingInThingGroup pair_of(const json::Value& input) {
           .thing_arn = text_copy(input, "thingArn")};
 }
 
-// There are no dynamic groups, so overrideDynamicGroups has none to override, here and below.
+// Which dynamic groups a thing is in is seen when somebody asks: they never keep it out of a static
+// one, so overrideDynamicGroups has nothing to override, here and below.
 Outcome add_thing_to_thing_group(Context& context, const json::Value& input, json::Value&) {
   return answer_written(registry::add_thing_to_thing_group(context.world.registry, pair_of(input)));
 }
@@ -120,18 +125,37 @@ Outcome update_thing_groups_for_thing(Context& context, const json::Value& input
                                .thing_groups_to_remove = texts(input, "thingGroupsToRemove")}));
 }
 
+// With the dynamic ones behind them, ten in all.
 Outcome list_thing_groups_for_thing(Context& context, const json::Value& input,
                                     json::Value& output) {
+  const registry::Registry& registry = context.world.registry;
+  const std::string name = text_copy(input, "thingName");
+  const auto dynamic = fleet::dynamic_groups_of(registry, name);
+  if (!dynamic) return to_error(dynamic.error());
   return answer_page(
-      registry::list_thing_groups_for_thing(context.world.registry, text_copy(input, "thingName"),
-                                            page_of(input, by_token)),
+      registry::list_thing_groups_for_thing(registry, name, page_of(input, by_token), *dynamic),
       output, "thingGroups", by_token, to_json);
+}
+
+// The things of a dynamic group are those that its query finds now.
+Outcome list_dynamic_things(Context& context, const std::string& query, const json::Value& input,
+                            json::Value& output) {
+  const registry::PageRequest page = page_of(input, by_token);
+  const auto limit = registry::limit_of(page);
+  if (!limit) return to_error(limit.error());
+  return answer_page(fleet::search_things(context.world.registry, {query, *limit, page.token}),
+                     output, "things", by_token,
+                     [](const fleet::FoundThing& found) { return text_value(found.name); });
 }
 
 Outcome list_things_in_thing_group(Context& context, const json::Value& input,
                                    json::Value& output) {
+  const std::string name = text_copy(input, "thingGroupName");
+  const auto group = registry::describe_thing_group(context.world.registry, name);
+  if (!group) return to_error(group.error());
+  if (!group->query.empty()) return list_dynamic_things(context, group->query, input, output);
   const registry::ListThingsInThingGroup request{
-      .thing_group_name = text_copy(input, "thingGroupName"),
+      .thing_group_name = name,
       .recursive = flag(input, "recursive").value_or(false),
       .page = page_of(input, by_token)};
   return answer_page(registry::list_things_in_thing_group(context.world.registry, request), output,
@@ -152,6 +176,12 @@ constexpr Entry entries[] = {
 };
 
 }  // namespace
+
+registry::ThingGroupProperties group_properties(const json::Value& input) {
+  return {
+      .thing_group_description = maybe_text(input, "thingGroupProperties.thingGroupDescription"),
+      .attribute_payload = attributes_of(input, "thingGroupProperties.attributePayload")};
+}
 
 Entries iot_thing_groups() { return entries; }
 

@@ -126,7 +126,11 @@ void Admin::metrics(const net::Request&, const Respond& respond) {
         std::vector<metrics::Sample> samples{
             status(view_.config, view_.ports.wall.stats(), view_.syncer.stats(),
                    view_.control.stats().accept_failures),
-            process_status(started_), early.sample(), view_.calls.sample(), view_.claims.sample()};
+            process_status(started_),
+            early.sample(),
+            view_.calls.sample(),
+            view_.claims.sample(),
+            view_.indexing.sample()};
         for (const broker::Counters& counters : gather->counters) {
           samples.push_back(counters.sample());
         }

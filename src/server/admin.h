@@ -17,6 +17,7 @@
 #include "server/claims.h"
 #include "server/config.h"
 #include "server/front.h"
+#include "server/indexing.h"
 #include "server/readiness.h"
 #include "server/server.h"
 #include "server/shadows.h"
@@ -34,6 +35,7 @@ struct AdminView {
   const Calls& calls;
   const Claims& claims;
   const Shadows& shadows;
+  const Indexing& indexing;
   const partition::Syncer& syncer;
 };
 

@@ -30,6 +30,7 @@ void Effects::apply(registry::Effects effects) {
     setup_.authentication.forget(*changed);  // before anybody is asked about again
     recheck(changed);
   }
+  if (effects.indexing) setup_.index();
   if (effects.events.empty()) return;
   setup_.loops.front()->post(
       [shard = setup_.shards.front().get(), events = std::move(effects.events)] {

@@ -27,6 +27,7 @@ class Effects final : private runtime::Timer {
     const store::Store& store;
     partition::Syncer& syncer;
     Authentication& authentication;
+    std::function<void()> index;  // what is indexed has changed; any thread
   };
   explicit Effects(const Setup& setup) : setup_(setup) {}
 

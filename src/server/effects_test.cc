@@ -66,8 +66,9 @@ struct World {
   iam::Iam iam{*broker.store, broker.network.wall_clock(), random, sealer, "123456789012", {}};
   Authentication authentication{{broker.network.wall_clock(), *broker.pool, *broker.pool, random,
                                  devices, iam, "arn:aws:iot:us-east-1:123456789012:"}};
-  Effects effects{
-      {*broker.control, broker.loops, broker.shards, *broker.store, broker.syncer, authentication}};
+  Effects effects{{*broker.control, broker.loops, broker.shards, *broker.store, broker.syncer,
+                   authentication, [this] { ++indexings; }}};
+  int indexings = 0;
 };
 
 TEST_CASE("a policy that changes holds for who is connected; without one they end") {
@@ -132,6 +133,16 @@ TEST_CASE("events are published to whoever may receive them, in order") {
   CHECK(watcher.got[0].topic == "$aws/events/thing/a/created");
   CHECK(watcher.got[0].qos == 1);
   CHECK(watcher.got[1].payload == "2");
+}
+
+TEST_CASE("what is indexed has changed: who brings the index there is told") {
+  World world;
+  registry::Effects effects;
+  effects.indexing = true;
+  world.effects.apply(effects);
+  CHECK(world.indexings == 1);
+  world.effects.apply({});
+  CHECK(world.indexings == 1);
 }
 
 TEST_CASE("nothing follows before the change is durable") {

@@ -29,6 +29,7 @@
 #include "server/clock_record.h"
 #include "server/effects.h"
 #include "server/front.h"
+#include "server/indexing.h"
 #include "server/keyring.h"
 #include "server/left_certificates.h"
 #include "server/provisioning_roles.h"
@@ -107,7 +108,9 @@ struct Server::State {
   std::unique_ptr<Effects> effects;
   std::optional<Publishing> publishing;
   std::unique_ptr<Calls> calls;
-  std::unique_ptr<Shadows> shadows;  // holds calls that are not answered
+  std::unique_ptr<Indexing> indexing;
+  std::unique_ptr<Shadows>
+      shadows;  // holds calls that are not answered, and what indexing waits for
   std::unique_ptr<Keyring> keyring;
   FrontSettings front_settings;
   std::vector<std::unique_ptr<Front>> fronts;  // by shard
@@ -250,10 +253,16 @@ void Server::State::make_shards(std::uint64_t run) {
                      {limits::shadow_request_bytes, config.shadow_state_bytes,
                       static_cast<int>(config.shadow_depth)}});
   services->set_shadows(*shadows);
+  indexing = std::make_unique<Indexing>(
+      Indexing::Setup{*registry, ports.store, *control, ports.pool, *shadows,
+                      [](const std::shared_ptr<const index::Configuration>&,
+                         const std::function<void()>& then) { then(); },
+                      [](const std::function<void()>& then) { then(); }});
   publishing.emplace(Publishing::Setup{loops, shards, profile});
   adoptions.resize(shards.size());
-  effects = std::make_unique<Effects>(
-      Effects::Setup{*control, loops, shards, ports.store, *syncer, *authentication});
+  effects =
+      std::make_unique<Effects>(Effects::Setup{*control, loops, shards, ports.store, *syncer,
+                                               *authentication, [this] { indexing->changed(); }});
   calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning, *devices, *shadows,
                                                *publishing, config.endpoint_domain, ports.random,
                                                ports.shown, ports.clock, ports.calls, *effects});
@@ -413,8 +422,9 @@ Result<void> Server::State::start() {
   make_shards(*run);  // its loops look at the clock, so not before
   if (auto made = make_fronts(); !made) return made;
   admin = std::make_unique<Admin>(AdminView{config, ports, *control, loops, shards, fronts, *calls,
-                                            *claims, *shadows, *syncer});
+                                            *claims, *shadows, *indexing, *syncer});
   if (auto listened = listen(); !listened) return listened;
+  if (auto begun = indexing->begin(ports.wall.now()); !begun) return begun;
   clock_record =
       std::make_unique<ClockRecord>(ports.wall, ports.store, *syncer, *control, ports.on_broken);
   keyring->watch(

@@ -1,6 +1,7 @@
 #include "server/shadows.h"
 
 #include <array>
+#include <atomic>
 #include <utility>
 #include <variant>
 
@@ -14,7 +15,12 @@ struct Loaded {
   std::string key;
   Result<std::optional<std::string>> value;
 };
-using Letter = std::variant<shadow::Request, Loaded>;
+struct Index {
+  std::shared_ptr<const index::Configuration> what;
+  std::shared_ptr<std::atomic<std::size_t>> left;  // shards that do not know yet
+  std::function<void()> then;
+};
+using Letter = std::variant<shadow::Request, Loaded, Index>;
 
 }  // namespace
 
@@ -53,9 +59,12 @@ class Shadows::Lane final : public runtime::TurnHandler, private shadow::Host {
       Letter& letter = mail_[at_++];
       if (auto* request = std::get_if<shadow::Request>(&letter)) {
         partition_.handle(std::move(*request));
+      } else if (auto* loaded = std::get_if<Loaded>(&letter)) {
+        partition_.loaded(loaded->key, std::move(loaded->value));
       } else {
-        auto& loaded = std::get<Loaded>(letter);
-        partition_.loaded(loaded.key, std::move(loaded.value));
+        auto& index = std::get<Index>(letter);
+        partition_.set_index(std::move(index.what));
+        if (index.left->fetch_sub(1) == 1) index.then();
       }
     }
     partition_.turn();
@@ -116,6 +125,12 @@ void Shadows::ask(shadow::Request request) {
   const auto slot = shadow::slot_of(request.address.thing);
   const int lane = partition::thread_of(slot, static_cast<int>(lanes_.size()));
   lanes_[static_cast<std::size_t>(lane)]->send(std::move(request));
+}
+
+void Shadows::set_index(const std::shared_ptr<const index::Configuration>& what,
+                        const std::function<void()>& then) {
+  const auto left = std::make_shared<std::atomic<std::size_t>>(lanes_.size());
+  for (auto& lane : lanes_) lane->send(Index{what, left, then});
 }
 
 metrics::Sample Shadows::sample(std::size_t shard) const {

@@ -45,6 +45,11 @@ class Shadows final : public shadow::Service {
   // `request.then` is called on the loop of the thing's slot.
   void ask(shadow::Request request) override;
 
+  // What is indexed of the shadows from now on. `then` is called once all shards know, on the loop
+  // of the last one. Any thread.
+  void set_index(const std::shared_ptr<const index::Configuration>& what,
+                 const std::function<void()>& then);
+
   // Of one shard's things; on its loop.
   [[nodiscard]] metrics::Sample sample(std::size_t shard) const;
 
