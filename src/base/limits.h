@@ -178,8 +178,16 @@ constexpr std::size_t shadow_name_bytes_max = 64;        // AWS: 64
 constexpr std::size_t shadow_history_max = 20;           // versions that are kept; AWS: –
 constexpr std::size_t shadow_change_bytes = 8 * KiB;     // of one, as it was sent; AWS: –
 constexpr std::size_t shadow_requests_max = 10'000;      // open, of a shard's things; AWS: –
+constexpr std::size_t shadow_requests_bytes = 16 * MiB;  // of these, together; AWS: –
 constexpr int shadow_requests_per_turn = 1000;           // of a loop, then others; AWS: –
 constexpr std::size_t shadow_cache_bytes = 64 * MiB;     // of all shards together; AWS: –
+constexpr std::chrono::minutes shadow_sweep_every{10};   // for those deleted long ago; AWS: –
+constexpr std::chrono::milliseconds shadow_sweep_pause{100};  // between two slices; AWS: –
+constexpr std::size_t shadows_per_sweep = 256;  // in a slice, of a shard's things; AWS: –
+
+// ---- retained messages that are listed by calls
+constexpr std::size_t retained_listed_bytes = 4 * MiB;  // looked at for a page; AWS: –
+constexpr std::size_t retained_listed_topic = 4096;     // longer ones fit into no URL; AWS: 256
 
 // ---- calls of AWS's APIs
 constexpr std::chrono::minutes clock_skew_max{5};           // of a signature; AWS: 5 minutes

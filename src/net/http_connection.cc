@@ -88,6 +88,7 @@ void HttpConnection::begin_request() {
   parser_.begin();
   request_ = {};
   on_body_ = nullptr;
+  too_long_ = nullptr;
   on_drained_ = on_gone_ = nullptr;
   body_bytes_ = length_left_ = 0;
   open_ = began_ = body_done_ = body_paused_ = false;
@@ -136,7 +137,7 @@ void HttpConnection::refuse(int status, std::string_view why) {
   ++(status == 413 ? stats.body_too_large : status == 431 ? stats.head_too_large : stats.malformed);
   if (!began_) {
     keep_alive_ = false;
-    const Response response = plain_answer(status, why);
+    const Response response = status == 413 && too_long_ ? too_long_() : plain_answer(status, why);
     const std::size_t before = stream_->output().size();
     append_head(response, Framing::length);
     stream_->output().append(response.body);
@@ -172,7 +173,9 @@ void HttpConnection::read_body(std::uint64_t most, Exchange::OnBody on_body) {
   serve();
 }
 
-void HttpConnection::collect_body(std::size_t most, HttpServer::Handler handler) {
+void HttpConnection::collect_body(std::size_t most, HttpServer::Handler handler,
+                                  Exchange::TooLong too_long) {
+  if (on_body_ == nullptr) too_long_ = std::move(too_long);
   const auto respond = [server = std::weak_ptr(server_.alive), connection = number_,
                         open = requests_](const Response& response) {
     const auto alive = server.lock();

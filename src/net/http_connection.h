@@ -52,7 +52,7 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
   [[nodiscard]] const Request& request() const { return request_; }
   [[nodiscard]] const runtime::Stream& stream() const { return *stream_; }
   void read_body(std::uint64_t most, Exchange::OnBody on_body);
-  void collect_body(std::size_t most, HttpServer::Handler handler);
+  void collect_body(std::size_t most, HttpServer::Handler handler, Exchange::TooLong too_long);
   void pause_body() { body_paused_ = true; }
   void resume_body();
   void respond(const Response& response);
@@ -113,6 +113,7 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
   HttpParser parser_;
   Request request_;
   Exchange::OnBody on_body_;
+  Exchange::TooLong too_long_;
   std::function<void()> on_drained_, on_gone_;
   std::uint64_t body_most_ = 0, body_bytes_ = 0;
   std::uint64_t length_left_ = 0;             // of an answer whose length was announced

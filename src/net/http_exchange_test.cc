@@ -135,6 +135,37 @@ TEST_CASE("a body beyond what is allowed is refused, announced or not") {
   CHECK(gone == 2);
 }
 
+TEST_CASE("who collects a body may say what answers one that is too long") {
+  int asked = 0, served = 0;
+  Fixture fixture([&](const Request&, const Exchange& exchange) {
+    exchange.collect_body(
+        10,
+        [&](const Request&, const HttpServer::Respond& respond) {
+          ++served;
+          respond({200, {}, {}});
+        },
+        [&] {
+          ++asked;
+          return Response{413, {{"X-Own", "yes"}}, "{}"};
+        });
+  });
+  const std::string head = "PUT / HTTP/1.1\r\nHost: x\r\n";
+  const auto client = fixture.network.connect(fixture.address);
+  CHECK(fixture.exchange(*client, head + "Content-Length: 10\r\n\r\n1234567890")
+            .starts_with("HTTP/1.1 200 "));
+  for (const char* body :
+       {"Content-Length: 11\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n"}) {
+    const auto other = fixture.network.connect(fixture.address);
+    const std::string answer = fixture.exchange(*other, head + body);
+    CHECK(answer.starts_with("HTTP/1.1 413 "));
+    CHECK(answer.find("X-Own: yes\r\n") != std::string::npos);
+    CHECK(answer.ends_with("\r\n\r\n{}"));
+    CHECK(other->closed_by_server());
+  }
+  CHECK(asked == 2);
+  CHECK(served == 1);
+}
+
 TEST_CASE("who waits for 100 Continue gets it when the body is wanted, and not before") {
   std::optional<Exchange> open;
   Fixture fixture([&](const Request& head, const Exchange& exchange) {

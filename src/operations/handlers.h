@@ -30,6 +30,7 @@ Entries iot_role_aliases();
 Entries iot_tags();
 Entries iot_account();
 Entries iot_data_publish();
+Entries iot_data_retained();
 Entries iot_data_shadows();
 Entries iam_users();
 Entries iam_roles();

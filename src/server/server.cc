@@ -248,9 +248,10 @@ void Server::State::make_shards(std::uint64_t run) {
                      ports.pool,
                      ports.on_broken,
                      {limits::shadow_request_bytes, config.shadow_state_bytes,
-                      static_cast<int>(config.shadow_depth)}});
+                      static_cast<int>(config.shadow_depth)},
+                     profile});
   services->set_shadows(*shadows);
-  publishing.emplace(Publishing::Setup{loops, shards, profile});
+  publishing.emplace(Publishing::Setup{loops, shards, profile, *services, ports.store, ports.wall});
   adoptions.resize(shards.size());
   effects = std::make_unique<Effects>(
       Effects::Setup{*control, loops, shards, ports.store, *syncer, *authentication});

@@ -71,6 +71,8 @@ std::string_view word_of(Ask ask) {
       return "update";
     case Ask::remove:
       return "delete";
+    case Ask::forget:
+      break;
   }
   return {};
 }

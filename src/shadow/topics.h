@@ -8,8 +8,9 @@
 
 namespace gnomon::shadow {
 
-// What can be done to a shadow. All but `restore` can be asked for by publishing.
-enum class Ask : std::uint8_t { get, update, remove, restore };
+// What can be done to a shadow. The first three can be asked for by publishing; `forget` is what a
+// sweep does (sweep.h).
+enum class Ask : std::uint8_t { get, update, remove, restore, forget };
 
 // Which shadow of which thing; of the classic one the name is empty.
 struct Address {
@@ -34,7 +35,7 @@ struct Topic {
 
 // `$aws/things/THING/shadow/name/NAME/`, for what is answered.
 [[nodiscard]] std::string topic_prefix(const Address& address);
-// "get", "update", "delete": a restore is an update.
+// "get", "update", "delete": a restore is an update; of what is forgotten nobody is told.
 [[nodiscard]] std::string_view word_of(Ask ask);
 
 }  // namespace gnomon::shadow
