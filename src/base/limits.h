@@ -123,6 +123,7 @@ constexpr std::size_t http_head_bytes_max = 16 * KiB;   // trailers, too; AWS: �
 constexpr std::size_t http_body_bytes_max = 64 * KiB;   // unless who answers takes more; AWS: –
 constexpr std::uint64_t http_progress_bytes = 4 * KiB;  // of a body, in http_idle; AWS: –
 constexpr std::size_t http_unanswered_bytes_max = 64 * KiB;  // behind an open request; AWS: –
+constexpr std::size_t http_dropped_bytes_max = 1 * MiB;   // of a refused body, still sent; AWS: –
 constexpr std::size_t http_unsent_bytes = 256 * KiB;      // beyond it no more are served; AWS: –
 constexpr std::size_t http_unsent_bytes_hard = 16 * MiB;  // of a streamed answer: cut off; AWS: –
 
@@ -186,8 +187,8 @@ constexpr std::chrono::milliseconds shadow_sweep_pause{100};  // between two sli
 constexpr std::size_t shadows_per_sweep = 256;  // in a slice, of a shard's things; AWS: –
 
 // ---- retained messages that are listed by calls
-constexpr std::size_t retained_listed_bytes = 4 * MiB;  // looked at for a page; AWS: –
-constexpr std::size_t retained_listed_topic = 4096;     // longer ones fit into no URL; AWS: 256
+constexpr std::size_t retained_listed_bytes = 4 * MiB;   // looked at for a page; AWS: –
+constexpr std::size_t listed_topic_bytes_max = 4 * KiB;  // longer ones fit into no URL; AWS: 256
 
 // ---- calls of AWS's APIs
 constexpr std::chrono::minutes clock_skew_max{5};           // of a signature; AWS: 5 minutes

@@ -86,8 +86,8 @@ bool has_expired(const message::Message& message, WallTime now) {
 // so, which are not listed either.
 std::string place_of(SlotId slot, std::string_view topic) {
   std::string place(1, static_cast<char>(slot.value));
-  place += topic.substr(0, limits::retained_listed_topic);
-  if (topic.size() > limits::retained_listed_topic) place += '\xff';
+  place += topic.substr(0, limits::listed_topic_bytes_max);
+  if (topic.size() > limits::listed_topic_bytes_max) place += '\xff';
   return place;
 }
 
@@ -134,7 +134,7 @@ Result<RetainedList> list_retained(const store::Store& store, std::string_view a
       return false;
     }
     const message::Message& message = decoded->message;
-    if (topic.size() <= limits::retained_listed_topic && !has_expired(message, now)) {
+    if (topic.size() <= limits::listed_topic_bytes_max && !has_expired(message, now)) {
       list.found.push_back(
           {std::string(topic), message.payload.size(), message.qos, message.received});
     }

@@ -36,7 +36,7 @@ struct RetainedList {
   std::string after;  // where to go on; empty: that was all
 };
 // At most `most` of all that are retained, in the order of slots and topics, without those that
-// have expired by `now` and those whose topic fits into no URL (limits::retained_listed_topic);
+// have expired by `now` and those whose topic fits into no URL (limits::listed_topic_bytes_max);
 // there may be less of them, even none, and more to come: what is looked at is bounded. `after`: as
 // the list before has told, or any text; empty: from the first on. It may wait for the disk.
 // Errors: as read_retained.

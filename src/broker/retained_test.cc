@@ -187,7 +187,7 @@ TEST_CASE("what has expired is not listed, nor is what fits into no URL; pages m
     std::string topic = "long/" + std::to_string(n) + std::string(60'000, 'x');
     values.retain(topic, 1);
   }
-  const std::string longest = "t" + std::string(limits::retained_listed_topic - 1, 'x');
+  const std::string longest = "t" + std::string(limits::listed_topic_bytes_max - 1, 'x');
   values.retain(longest);
   values.retain(longest + 'x');
   values.write();

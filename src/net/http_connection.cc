@@ -72,6 +72,11 @@ bool HttpConnection::behind() const { return stream_->pending() > limits::http_u
 
 void HttpConnection::on_bytes(ByteView bytes) {
   silent_ = false;
+  if (refused_left_ > 0) {
+    refused_left_ -= std::min<std::uint64_t>(bytes.size(), refused_left_);
+    if (refused_left_ == 0) remove(Told::no);
+    return;
+  }
   in_.append(bytes);
   serve();
 }
@@ -117,6 +122,7 @@ void HttpConnection::serve() {
 
 // False: nothing can be done with what is there.
 bool HttpConnection::step() {
+  if (refused_left_ > 0) return false;
   if (open_) return reads_body() && take_body(next_event());
   if (behind()) return false;
   if (next_event() != HttpParser::Event::head) return false;
@@ -143,7 +149,23 @@ void HttpConnection::refuse(int status, std::string_view why) {
     stream_->output().append(response.body);
     note_output(before);
   }
-  remove(Told::yes);
+  if (status != 413 || began_ || !take_refused_body()) remove(Told::yes);
+}
+
+// A client that is still sending sees the answer only if what it sends is taken: else TCP resets
+// the connection under it. So one of some length is read to its end, until the idle time-out.
+bool HttpConnection::take_refused_body() {
+  const std::uint64_t announced = parser_.body_bytes();
+  if (announced > limits::http_dropped_bytes_max || announced <= body_bytes_ + in_.size() ||
+      parser_.expects_continue()) {
+    return false;
+  }
+  refused_left_ = announced - body_bytes_ - in_.size();
+  in_.release();
+  open_ = false;
+  arm();
+  if (const auto gone = std::exchange(on_gone_, nullptr)) gone();
+  return true;
 }
 
 void HttpConnection::start_exchange() {

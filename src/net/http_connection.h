@@ -95,6 +95,7 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
   bool step();
   HttpParser::Event next_event();
   void refuse(int status, std::string_view why);
+  bool take_refused_body();
   void start_exchange();
   bool take_body(HttpParser::Event event);
   void give_body(ByteView piece, bool last);
@@ -117,6 +118,7 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
   std::function<void()> on_drained_, on_gone_;
   std::uint64_t body_most_ = 0, body_bytes_ = 0;
   std::uint64_t length_left_ = 0;             // of an answer whose length was announced
+  std::uint64_t refused_left_ = 0;            // of a body that was refused, and is still to come
   std::uint64_t body_mark_ = 0;               // body_bytes_ when the timer looked last
   std::uint64_t output_ = 0, sent_mark_ = 0;  // bytes appended to the stream; taken, at the timer
   Framing framing_ = Framing::none;           // of the answer that was begun

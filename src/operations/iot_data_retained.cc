@@ -42,7 +42,7 @@ Outcome get(Context& context, const json::Value& input, json::Value& output) {
   const RetainedMessage& message = **found;
   set(output, "topic", text_value(topic));
   set(output, "payload", text_value(message.payload));
-  set(output, "qos", message.qos);
+  set(output, "qos", std::int64_t{message.qos});
   set(output, "lastModifiedTime", message.modified.ms);
   set(output, "userProperties", write_properties(message.user_properties));
   return Done{};
@@ -60,7 +60,7 @@ Outcome list(Context& context, const json::Value& input, json::Value& output) {
   for (const RetainedTopic& each : found->topics) {
     append(topics, bj::object{{"topic", text_value(each.topic)},
                               {"payloadSize", static_cast<std::int64_t>(each.payload_bytes)},
-                              {"qos", each.qos},
+                              {"qos", std::int64_t{each.qos}},
                               {"lastModifiedTime", each.modified.ms}});
   }
   if (!found->after.empty())

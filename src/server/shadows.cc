@@ -218,7 +218,8 @@ void Shadows::ask(shadow::Request request) {
   Lane& lane = lane_of(request.address.thing);
   if (!lane.admit(request.payload.size())) {
     const shadow::Rejection why{429, busy};
-    return request.then({why, shadow::rejected(why, {})});
+    if (request.then) request.then({why, shadow::rejected(why, {})});
+    return;
   }
   lane.ask(std::move(request));
 }

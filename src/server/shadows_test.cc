@@ -72,7 +72,9 @@ class Device {
 
 // A server whose store syncs when the test says so.
 struct World : Fixture {
-  explicit World(int shards = 1) : Fixture(shards, std::make_unique<store::LossyStore>()) {
+  explicit World(int shards = 1, Compat compat = Compat::mqtt)
+      : Fixture(shards, std::make_unique<store::LossyStore>()) {
+    config.compat = compat;
     server.emplace(config, ports);
     REQUIRE(server->start().ok());
     sync();
@@ -146,13 +148,7 @@ TEST_CASE("so is a flood of large ones; of what is too long only so much is kept
 }
 
 TEST_CASE("compat aws: of one thing ten requests are open, and others are not held up") {
-  World world(2);
-  world.server->begin_stop();
-  world.network.run();
-  world.config.compat = Compat::aws;
-  world.server.emplace(world.config, world.ports);
-  REQUIRE(world.server->start().ok());
-  world.sync();
+  World world(2, Compat::aws);
   Device device(world);
   for (int n = 0; n < 12; ++n) device.publish(update, on, 0);
   device.publish("$aws/things/other/shadow/update", on, 0);
