@@ -23,11 +23,12 @@ constexpr const char* on = R"({"state":{"reported":{"on":true}}})";
 // A client of MQTT that publishes, and notes how that is acknowledged.
 class Device {
  public:
-  explicit Device(Fixture& fixture, mqtt::Version version = mqtt::Version::v5)
+  explicit Device(Fixture& fixture, const std::string& id = "device",
+                  mqtt::Version version = mqtt::Version::v5)
       : fixture_(fixture), link_(fixture.network.connect({"127.0.0.1", 1883})) {
     mqtt::Connect connect;
     connect.version = version;
-    connect.client_id = version == mqtt::Version::v5 ? "five" : "four";
+    connect.client_id = id;
     machine_.connect(connect, out_);
     run();
   }
@@ -100,7 +101,7 @@ struct World : Fixture {
 
 TEST_CASE("a flood of requests is refused beyond the bound, and the server lives") {
   World world;
-  Device flood(world), five(world), four(world, mqtt::Version::v311);
+  Device flood(world), five(world, "five"), four(world, "four", mqtt::Version::v311);
   // One is read from the store; what waits for that, and then for the disk, is open.
   for (std::size_t n = 0; n < limits::shadow_requests_max; ++n) flood.publish(update, on, 0);
   flood.run();

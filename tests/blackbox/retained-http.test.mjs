@@ -47,9 +47,9 @@ for (const [shards, compat] of [[1, 'mqtt'], [3, 'mqtt'], [3, 'aws']]) {
       raw.destroy();
 
       const other = unique('topic');
-      await client.send(new data.PublishCommand({ topic: other, payload: 'x', retain: true }));
+      await client.send(new data.PublishCommand({ topic: other, qos: 1, payload: 'x', retain: true }));
       const plain = await get(other);
-      assert.deepEqual([plain.qos, plain.userProperties], [0, undefined]);
+      assert.deepEqual([plain.qos, plain.userProperties], [1, undefined]);
       const { retainedTopics } = await list();
       const found = retainedTopics.find((one) => one.topic === topic);
       assert.deepEqual(found, { topic, payloadSize: 3, qos: 1, lastModifiedTime: got.lastModifiedTime });
