@@ -25,6 +25,10 @@ net::Response begin(int status, std::string content_type, std::string_view reque
   return response;
 }
 
+void add_trace(const Service& service, std::string_view request_id, bj::object& body) {
+  if (!service.trace.empty()) body.emplace(service.trace, request_id);
+}
+
 std::string open_element(const Service& service, const std::string& name) {
   return "<" + name + " xmlns=\"" + std::string(service.xml_namespace) + "\">";
 }
@@ -97,6 +101,13 @@ net::Response render(const Operation& operation, const json::Value& output,
                      std::string_view request_id) {
   const Service& service = *operation.service;
   if (service.protocol == Protocol::query) return render_xml(operation, output, request_id);
+  if (operation.says_ok) {
+    net::Response response = begin(operation.status, json_type(service), request_id);
+    bj::object body{{"message", "OK"}};
+    add_trace(service, request_id, body);
+    json::write(response.body, bj::value(std::move(body)));
+    return response;
+  }
   if (operation.output == nullptr) {
     if (service.protocol == Protocol::rest_json) return begin(operation.status, "", request_id);
     net::Response response = begin(operation.status, json_type(service), request_id);
@@ -136,6 +147,7 @@ net::Response render(const Service& service, const ApiError& error, std::string_
   if (service.protocol == Protocol::json) body.emplace("__type", error.name);
   body.emplace(shape == nullptr ? std::string_view("message") : shape->message_wire, error.message);
   for (const auto& [name, value] : error.members) body.emplace(name, value);
+  add_trace(service, request_id, body);
   json::write(response.body, bj::value(std::move(body)));
   return response;
 }

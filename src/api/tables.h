@@ -137,6 +137,7 @@ struct Operation {
   std::span<const ErrorShape* const> errors = {};
   const Row* row = nullptr;  // null: known by name and route only, and answered 501
   std::span<const std::string_view> bound_headers = {};  // lower case; must be signed if there
+  bool says_ok = false;  // without an output: {"message":"OK"}, with the id of the request
 };
 
 enum class Protocol : std::uint8_t { rest_json, json, query };
@@ -158,6 +159,7 @@ struct Service {
   // Those with routes, by the text of the first segment (labels: ""), then narrow ones first.
   std::span<const Operation* const> routes;
   std::span<const ErrorShape> errors;  // by name
+  std::string_view trace = {};  // member of errors with the id of the request: "traceId", or none
 };
 
 // All that are compiled in.

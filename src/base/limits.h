@@ -123,6 +123,7 @@ constexpr std::size_t http_head_bytes_max = 16 * KiB;   // trailers, too; AWS: �
 constexpr std::size_t http_body_bytes_max = 64 * KiB;   // unless who answers takes more; AWS: –
 constexpr std::uint64_t http_progress_bytes = 4 * KiB;  // of a body, in http_idle; AWS: –
 constexpr std::size_t http_unanswered_bytes_max = 64 * KiB;  // behind an open request; AWS: –
+constexpr std::size_t http_dropped_bytes_max = 1 * MiB;   // of a refused body, still sent; AWS: –
 constexpr std::size_t http_unsent_bytes = 256 * KiB;      // beyond it no more are served; AWS: –
 constexpr std::size_t http_unsent_bytes_hard = 16 * MiB;  // of a streamed answer: cut off; AWS: –
 
@@ -178,8 +179,16 @@ constexpr std::size_t shadow_name_bytes_max = 64;        // AWS: 64
 constexpr std::size_t shadow_history_max = 20;           // versions that are kept; AWS: –
 constexpr std::size_t shadow_change_bytes = 8 * KiB;     // of one, as it was sent; AWS: –
 constexpr std::size_t shadow_requests_max = 10'000;      // open, of a shard's things; AWS: –
+constexpr std::size_t shadow_requests_bytes = 16 * MiB;  // of these, together; AWS: –
 constexpr int shadow_requests_per_turn = 1000;           // of a loop, then others; AWS: –
 constexpr std::size_t shadow_cache_bytes = 64 * MiB;     // of all shards together; AWS: –
+constexpr std::chrono::minutes shadow_sweep_every{10};   // for those deleted long ago; AWS: –
+constexpr std::chrono::milliseconds shadow_sweep_pause{100};  // between two slices; AWS: –
+constexpr std::size_t shadows_per_sweep = 256;  // in a slice, of a shard's things; AWS: –
+
+// ---- retained messages that are listed by calls
+constexpr std::size_t retained_listed_bytes = 4 * MiB;   // looked at for a page; AWS: –
+constexpr std::size_t listed_topic_bytes_max = 4 * KiB;  // longer ones fit into no URL; AWS: 256
 
 // ---- the fleet index
 constexpr std::size_t query_bytes_max = 1000;         // of a query; AWS: 1,000

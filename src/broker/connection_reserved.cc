@@ -12,22 +12,10 @@ using mqtt::Reason;
 
 // What is wrong with it, or null.
 const char* Connection::check_reserved(const mqtt::Publish& publish) const {
-  switch (reserved_use(publish.topic)) {
-    case ReservedUse::none:
-      return "topics that begin with $ are reserved";
-    case ReservedUse::subscribe:
-      return "only the server publishes to this topic";
-    case ReservedUse::publish:
-    case ReservedUse::request:
-      break;
-  }
-  if (topic::check_name(publish.topic) != topic::Fault::none || !allows_topic(publish.topic))
-    return "the topic is malformed, too long or too deep";
-  if (shard_.reserved_ == nullptr || !shard_.reserved_->takes(publish.topic))
-    return "no service of this server is behind this topic yet";
-  if (publish.retain) return "nothing is retained for reserved topics";
-  if (publish.qos == 2) return "reserved topics are published to with QoS 0 or 1";
-  return nullptr;
+  if (const char* what =
+          reserved_fault(shard_.reserved_, publish.topic, publish.qos, publish.retain))
+    return what;
+  return allows_topic(publish.topic) ? nullptr : "the topic is too long or too deep";
 }
 
 bool Connection::refuse_reserved(const mqtt::Publish& publish, const char* what) {
@@ -61,11 +49,7 @@ bool Connection::publish_reserved(const mqtt::Publish& publish) {
 void Connection::ask_service(const mqtt::Publish& publish, Tickets::Number ticket) {
   ReservedTopics::Taken taken;
   if (publish.qos > 0) {
-    taken = [&mailbox = shard_.mailbox(), ref = ref_, ticket] {
-      std::vector<Envelope> letter;
-      letter.push_back({ref.shard, Served{ref, ticket}});
-      mailbox.push(letter);
-    };
+    taken = shard_.settled_by_mail(ref_, ticket);
   }
   shard_.reserved_->request({publish.topic, publish.payload, principal_, client_id_, publish.qos},
                             std::move(taken));

@@ -350,10 +350,12 @@ struct Answered {
   ReservedAnswer answer;
 };
 
-// A service has taken what this connection has asked for: one obligation of the ticket is met.
+// A service has taken what this connection has asked for, or has refused to (≥ 0x80): one
+// obligation of the ticket is met.
 struct Served {
   ConnectionRef connection;
   std::uint64_t ticket = 0;
+  mqtt::Reason reason = mqtt::Reason::success;
 };
 
 // ---- credits: never ordered behind data, so that no cycle of shards can wait for itself

@@ -27,6 +27,7 @@ Profile aws_profile() {
   aws.message_expiry_max_seconds = 604'800;
   aws.inflight_max = 100;
   aws.session_expiry_max_seconds = 3600;
+  aws.shadow_requests_max = 10;
   aws.connections_max = 500'000;
   aws.retained_messages_max = 500'000;
   aws.resend_every = std::chrono::seconds(30);
@@ -37,6 +38,7 @@ Profile aws_profile() {
                .shared_out = 20,
                .bytes_in = 512 * KiB,
                .connects_per_client = 1,
+               .shadow_requests = 20,
                .retained_per_topic = 1,
                .connects = 500,
                .publishes = 20'000,

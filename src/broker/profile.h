@@ -18,6 +18,7 @@ struct Rates {
   int shared_out = 0;        // to one member of what its group stored while nobody was here
   std::size_t bytes_in = 0;  // of one connection; what is more is read later
   int connects_per_client = 0;
+  int shadow_requests = 0;     // for the shadows of one thing; more are rejected
   int retained_per_topic = 0;  // PUBLISHes with RETAIN
   // Of the whole server:
   int connects = 0;
@@ -59,6 +60,7 @@ struct Profile {
   std::uint32_t session_expiry_max_seconds = limits::session_expiry_max_seconds;
   std::uint64_t queue_messages_max = limits::session_messages_max;  // of one session
   std::uint64_t queue_bytes_max = limits::session_bytes_max;
+  int shadow_requests_max = 0;              // open, for the shadows of one thing; 0: no matter
   int connections_max = 0;                  // of the server; 0: as many as it has descriptors
   std::uint64_t retained_messages_max = 0;  // of the server; 0: as the disk allows
   std::uint64_t held_bytes_max = limits::held_bytes_max;  // of all shards (pressure.h)

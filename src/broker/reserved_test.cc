@@ -59,13 +59,14 @@ class Service final : public ReservedTopics {
     if (taken) open.push_back(std::move(taken));
   }
   void take_all() {
-    for (const auto& one : std::exchange(open, {})) one();
+    for (const auto& one : std::exchange(open, {})) one(Reason::success);
   }
   void answer_all() {
     for (const auto& one : std::exchange(pending, {})) one();
   }
   std::vector<std::string> principals;
-  std::vector<std::function<void()>> pending, open;
+  std::vector<std::function<void()>> pending;
+  std::vector<Taken> open;
   std::vector<std::string> requested;
 };
 
@@ -163,12 +164,69 @@ TEST_CASE("a request is a message like others, and acknowledged when the service
     CHECK(listens.got.size() == 3);
     CHECK(asks.pubacks.empty());  // also of what came behind it: in order
     REQUIRE(service.open.size() == 2);
-    std::exchange(service.open[1], nullptr)();
+    std::exchange(service.open[1], nullptr)(Reason::success);
     settle(broker, asks, listens);
     CHECK(asks.pubacks.empty());
-    std::exchange(service.open[0], nullptr)();
+    std::exchange(service.open[0], nullptr)(Reason::success);
     settle(broker, asks, listens);
     CHECK(asks.pubacks.size() == 3);
+  }
+}
+
+TEST_CASE("a request that the service has not taken is refused: by PUBACK, or by the end") {
+  for (const Version version : {Version::v5, Version::v311}) {
+    Service service;
+    Broker broker(2, 1, {}, nullptr, &service);
+    Client asks(broker, "asks", version);
+    asks.start();
+    settle(broker, asks);
+    asks.publish("$aws/things/lamp/shadow/update", "1", 1);
+    settle(broker, asks);
+    REQUIRE(service.open.size() == 1);
+    std::exchange(service.open, {})[0](Reason::quota_exceeded);
+    settle(broker, asks);
+    CHECK(asks.closed() == (version == Version::v311));
+    CHECK(asks.pubacks ==
+          (version == Version::v5 ? std::vector{Reason::quota_exceeded} : std::vector<Reason>()));
+    CHECK(broker.total(Count::publish_refused_quota) == 1);
+  }
+}
+
+TEST_CASE("what a call publishes to a topic for requests is a request, too") {
+  constexpr const char* update = "$aws/things/lamp/shadow/update";
+  for (const int shards : {1, 3}) {
+    for (const Reason result : {Reason::success, Reason::quota_exceeded}) {
+      Service service;
+      Broker broker(shards, 1, {}, nullptr, &service);
+      Client listens(broker, "listens");
+      listens.start();
+      settle(broker, listens);
+      listens.subscribe("$aws/things/+/shadow/update", 1);
+      settle(broker, listens);
+      std::vector<Reason> told;
+      const auto publish = [&](std::uint8_t qos) {
+        broker.loops[0]->post([&, qos] {
+          message::Message message;
+          message.topic = update;
+          message.payload = as_bytes(std::string_view("x"));
+          message.qos = qos;
+          broker.shards[0]->publish(message, [&](Reason reason) { told.push_back(reason); });
+        });
+        settle(broker, listens);
+      };
+      publish(1);
+      CHECK(listens.got.size() == 1);
+      CHECK(told.empty());
+      REQUIRE(service.open.size() == 1);
+      std::exchange(service.open, {})[0](result);
+      settle(broker, listens);
+      CHECK(told == std::vector{result});
+      publish(0);
+      CHECK(told.size() == 2);
+      CHECK(listens.got.size() == 2);
+      CHECK(service.open.empty());
+      CHECK(service.requested.size() == 2);
+    }
   }
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "topic/topic.h"
+
 namespace gnomon::broker {
 
 namespace {
@@ -89,6 +91,25 @@ ReservedUse reserved_use(std::string_view topic) {
   const auto* const found =
       std::ranges::find_if(patterns, [&](const Pattern& one) { return fits(one.pattern, topic); });
   return found == patterns.end() ? ReservedUse::none : found->use;
+}
+
+const char* reserved_fault(const ReservedTopics* services, std::string_view topic, std::uint8_t qos,
+                           bool retain) {
+  switch (reserved_use(topic)) {
+    case ReservedUse::none:
+      return "topics that begin with $ are reserved";
+    case ReservedUse::subscribe:
+      return "only the server publishes to this topic";
+    case ReservedUse::publish:
+    case ReservedUse::request:
+      break;
+  }
+  if (topic::check_name(topic) != topic::Fault::none) return "the topic is malformed";
+  if (services == nullptr || !services->takes(topic))
+    return "no service of this server is behind this topic yet";
+  if (retain) return "nothing is retained for reserved topics";
+  if (qos == 2) return "reserved topics are published to with QoS 0 or 1";
+  return nullptr;
 }
 
 }  // namespace gnomon::broker

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "mqtt/types.h"
 
 namespace gnomon::broker {
 
@@ -44,10 +45,17 @@ class ReservedTopics {
   using Later = std::function<void(ReservedAnswer)>;
   virtual void publish(const ReservedPublish& request, Later answer) = 0;
   // The same of a topic for requests, which the service answers by messages of its own. `taken` is
-  // called once, on any thread, when what was asked for is done and durable, or rejected; it is
-  // empty with QoS 0, of which nothing is acknowledged.
-  using Taken = std::function<void()>;
+  // called once, on any thread, also before this returns: with success when what was asked for is
+  // done and durable, or rejected by such a message; with a reason ≥ 0x80 when the service has not
+  // taken it, and nobody is told anything else. It is empty with QoS 0, of which nothing is
+  // acknowledged.
+  using Taken = std::function<void(mqtt::Reason)>;
   virtual void request(const ReservedPublish& request, Taken taken) = 0;
 };
+
+// Why a message may not be published to `topic`, which begins with `$`, whoever may do what; null:
+// it may. `services` null: none is there.
+[[nodiscard]] const char* reserved_fault(const ReservedTopics* services, std::string_view topic,
+                                         std::uint8_t qos, bool retain);
 
 }  // namespace gnomon::broker

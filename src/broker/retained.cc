@@ -77,7 +77,74 @@ Result<void> read_wildcard(const store::Store& store, const std::string& filter,
   return {};
 }
 
+bool has_expired(const message::Message& message, WallTime now) {
+  return message.expires.ms != 0 && message.expires.ms <= now.ms;
+}
+
+// A place in a listing: the slot, then the text behind which its topics follow. Of a topic that is
+// not listed for its length it is the beginning and a byte that no topic has: behind all that begin
+// so, which are not listed either.
+std::string place_of(SlotId slot, std::string_view topic) {
+  std::string place(1, static_cast<char>(slot.value));
+  place += topic.substr(0, limits::listed_topic_bytes_max);
+  if (topic.size() > limits::listed_topic_bytes_max) place += '\xff';
+  return place;
+}
+
 }  // namespace
+
+Result<std::string> find_retained(const store::Store& store, std::string_view topic, WallTime now) {
+  const SlotId id = partition::slot_of(partition::KeyKind::topic, topic);
+  const auto value = store.get(records::key(Table::retained, id, topic));
+  if (!value) return value.error();
+  if (!*value) return std::string();
+  records::Retained record;
+  if (!record.read(**value)) return damaged(topic);
+  const auto decoded = message::decode(as_bytes(record.message));
+  if (!decoded) return damaged(topic);
+  return has_expired(decoded->message, now) ? std::string() : std::string(record.message);
+}
+
+Result<RetainedList> list_retained(const store::Store& store, std::string_view after,
+                                   std::size_t most, WallTime now) {
+  std::string begin = records::prefix(Table::retained, SlotId(0));
+  if (!after.empty()) {
+    const SlotId slot(static_cast<std::uint8_t>(after.front()));
+    begin = records::key(Table::retained, slot, after.substr(1)) + '\0';
+  }
+  const std::string end = records::behind(records::prefix(Table::retained, SlotId(255)));
+  RetainedList list;
+  std::size_t bytes = 0, looked_at = 0;
+  bool more = false;
+  std::optional<Error> wrong;
+  auto scanned = store.scan(begin, end, [&](std::string_view key, std::string_view value) {
+    const std::string_view topic = records::rest(key);
+    const SlotId slot(static_cast<std::uint8_t>(key[2]));
+    more = list.found.size() == most || bytes >= limits::retained_listed_bytes ||
+           looked_at >= limits::retained_per_scan;
+    if (more) return false;
+    ++looked_at;
+    bytes += value.size();
+    list.after = place_of(slot, topic);
+    records::Retained record;
+    const auto decoded = record.read(value) ? message::decode(as_bytes(record.message))
+                                            : Result<message::Decoded>(Error{});
+    if (!decoded) {
+      wrong = damaged(topic);
+      return false;
+    }
+    const message::Message& message = decoded->message;
+    if (topic.size() <= limits::listed_topic_bytes_max && !has_expired(message, now)) {
+      list.found.push_back(
+          {std::string(topic), message.payload.size(), message.qos, message.received});
+    }
+    return true;
+  });
+  if (wrong) return *wrong;
+  if (!scanned) return scanned.error();
+  if (!more) list.after.clear();
+  return list;
+}
 
 Result<void> read_retained(const store::Store& store, const RetainedRequest& request, int owner,
                            int owners, RetainedPage& page) {

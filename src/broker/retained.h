@@ -20,6 +20,29 @@ namespace gnomon::broker {
 Result<void> read_retained(const store::Store& store, const RetainedRequest& request, int owner,
                            int owners, RetainedPage& page);
 
+// The message that is retained under a topic, encoded; empty: none, or it has expired by `now`. It
+// may wait for the disk. Errors: as read_retained.
+Result<std::string> find_retained(const store::Store& store, std::string_view topic, WallTime now);
+
+// Of one that is retained.
+struct RetainedView {
+  std::string topic;
+  std::size_t payload_bytes = 0;
+  std::uint8_t qos = 0;
+  WallTime received{};
+};
+struct RetainedList {
+  std::vector<RetainedView> found;
+  std::string after;  // where to go on; empty: that was all
+};
+// At most `most` of all that are retained, in the order of slots and topics, without those that
+// have expired by `now` and those whose topic fits into no URL (limits::listed_topic_bytes_max);
+// there may be less of them, even none, and more to come: what is looked at is bounded. `after`: as
+// the list before has told, or any text; empty: from the first on. It may wait for the disk.
+// Errors: as read_retained.
+Result<RetainedList> list_retained(const store::Store& store, std::string_view after,
+                                   std::size_t most, WallTime now);
+
 // Replay: the retained messages that the new subscriptions of one SUBSCRIBE get (MQTT 5 §3.3.1.3).
 // The slots' keepers are all asked at once, and answer by pages; little is sent together with
 // SUBACK, much goes on behind it as the client takes it.

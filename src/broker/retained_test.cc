@@ -19,12 +19,15 @@ using records::Table;
 
 class Values {
  public:
-  void retain(const std::string& topic, std::size_t bytes = 1) {
+  void retain(const std::string& topic, std::size_t bytes = 1, WallTime expires = {}) {
     const std::string payload(bytes, 'x');
     message::Message message;
     message.topic = topic;
     message.payload = as_bytes(payload);
     message.retain = true;
+    message.qos = 1;
+    message.received = WallTime{1000};
+    message.expires = expires;
     Buffer encoded;
     message::encode(message, encoded);
     const auto slot = partition::slot_of(partition::KeyKind::topic, topic);
@@ -66,6 +69,32 @@ class Values {
     }
     return found;
   }
+  // What a listing has, page by page; `most` a page.
+  std::multiset<std::string> list(std::size_t most, WallTime now = {}, int* pages = nullptr) {
+    std::multiset<std::string> all;
+    std::string after;
+    for (int turn = 0; turn == 0 || !after.empty(); ++turn) {
+      REQUIRE(turn < 10'000);
+      const auto page = list_retained(*store_, after, most, now);
+      REQUIRE(page);
+      CHECK(page->found.size() <= most);
+      for (const RetainedView& each : page->found) {
+        all.insert(each.topic);
+        CHECK(each.qos == 1);
+        CHECK(each.received == WallTime{1000});
+      }
+      after = page->after;
+      if (pages != nullptr) ++*pages;
+    }
+    return all;
+  }
+  [[nodiscard]] const store::Store& store() const { return *store_; }
+  void damage(const std::string& topic) {
+    batch_.operations.emplace_back(store::Put{
+        records::key(Table::retained, partition::slot_of(partition::KeyKind::topic, topic), topic),
+        "nonsense"});
+  }
+
   void check(const std::vector<std::string>& filters, int owners) {
     CAPTURE(owners);
     const auto found = read(filters, owners);
@@ -110,6 +139,82 @@ TEST_CASE("exact filters and wildcards find what they match, over any number of 
   CHECK(values.read({"a/#"}, 2)[0].contains("a"));  // MQTT 5 §4.7.1.2
   CHECK_FALSE(values.read({"a/#"}, 2)[0].contains("ab"));
   CHECK_FALSE(values.read({"#"}, 2)[0].contains("$SYS/a"));
+}
+
+TEST_CASE("a listing has each topic once, however long its pages are") {
+  Values values;
+  std::multiset<std::string> expected;
+  CHECK(values.list(3).empty());
+  for (int n = 0; n < 400; ++n) {
+    const std::string topic = "a/" + std::to_string(n);
+    values.retain(topic, n % 50 == 0 ? 300'000 : 10);
+    expected.insert(topic);
+  }
+  values.write();
+  for (const std::size_t most : {1, 7, 200, 400, 1000}) {
+    CAPTURE(most);
+    CHECK(values.list(most) == expected);
+  }
+  int pages = 0;
+  values.list(400, {}, &pages);
+  CHECK(pages == 1);
+  // Any text says where to go on.
+  for (const std::string& after : {std::string("x"), std::string(1, '\0'), std::string("\xff\xff"),
+                                   std::string("\x80"
+                                               "a/17")})
+    CHECK(list_retained(values.store(), after, 1000, {}));
+  CHECK(list_retained(values.store(), "\xff\xff", 1000, {})->found.empty());
+}
+
+TEST_CASE("a page ends when enough was looked at") {
+  Values values;
+  std::multiset<std::string> expected;
+  for (int n = 0; n < 60; ++n) {
+    values.retain("a/" + std::to_string(n), 200'000);
+    expected.insert("a/" + std::to_string(n));
+  }
+  values.write();
+  int pages = 0;
+  CHECK(values.list(1000, {}, &pages) == expected);
+  CHECK(pages == 3);
+}
+
+TEST_CASE("what has expired is not listed, nor is what fits into no URL; pages may be empty") {
+  Values values;
+  values.retain("gone", 1, WallTime{5000});
+  values.retain("stays", 1, WallTime{5001});
+  for (int n = 0; n < 300; ++n) {
+    std::string topic = "long/" + std::to_string(n) + std::string(60'000, 'x');
+    values.retain(topic, 1);
+  }
+  const std::string longest = "t" + std::string(limits::listed_topic_bytes_max - 1, 'x');
+  values.retain(longest);
+  values.retain(longest + 'x');
+  values.write();
+  for (const std::size_t most : {1, 1000}) {
+    int pages = 0;
+    CHECK(values.list(most, WallTime{5000}, &pages) ==
+          std::multiset<std::string>{"stays", longest});
+    CHECK(pages > 3);  // of the long ones 4 MiB at a time
+  }
+  CHECK(find_retained(values.store(), "gone", WallTime{4999})->size() > 0);
+  CHECK(find_retained(values.store(), "gone", WallTime{5000})->empty());
+  CHECK(find_retained(values.store(), "none", {})->empty());
+  const auto found = find_retained(values.store(), "stays", WallTime{5000});
+  REQUIRE(found);
+  CHECK(message::decode(as_bytes(*found))->message.topic == "stays");
+}
+
+TEST_CASE("a damaged record is told by its topic, listed or asked for") {
+  Values values;
+  values.damage("a/b");
+  values.write();
+  const auto listed = list_retained(values.store(), "", 10, {});
+  REQUIRE(!listed);
+  CHECK(listed.error().message.find("'a/b'") != std::string::npos);
+  const auto found = find_retained(values.store(), "a/b", {});
+  REQUIRE(!found);
+  CHECK(found.error().message.find("'a/b'") != std::string::npos);
 }
 
 TEST_CASE("a topic that several filters match is found for each") {

@@ -326,10 +326,7 @@ void Shard::handle(Envelope& envelope) {
           [&](Answered& answered) {
             with(answered.connection, [&](Connection& c) { c.answered(answered.answer); });
           },
-          [&](Served& served) {
-            with(served.connection,
-                 [&](Connection& c) { c.settle(served.ticket, mqtt::Reason::success); });
-          },
+          [&](Served& served) { settle(served.connection, served.ticket, served.reason); },
           [&](ShareJoined& joined) { handle_joined(joined); },
           [&](LastCall&) { handle_last_call(); },
           [&](auto& for_keeper) { keeper_.handle(for_keeper); },

@@ -92,9 +92,11 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
 
   // Publishes from inside the server (wills, shadows; later rules).
   void publish(const message::Message& message) override;
-  // The same for somebody who is to be told what became of it: once, on this loop's thread, also
-  // before this returns; with QoS 1 and 2 when all who must have it durably have it, or one of them
-  // has refused (≥ 0x80). Who it is told to outlives the shard, or does not mind.
+  // The same for a call, which is told what became of it: once, on this loop's thread, also before
+  // this returns; with QoS 1 and 2 when all who must have it durably have it, or one of them has
+  // refused (≥ 0x80). As a PUBLISH of a connection it is refused under pressure and beyond the
+  // server's rates, and a request to a service (reserved_topics.h) goes to it, too. Who it is told
+  // to outlives the shard, or does not mind.
   using Told = std::function<void(mqtt::Reason)>;
   void publish(const message::Message& message, Told told);
   // What new subscriptions get under `$SYS` from now on, as if it were retained; null: nothing.
@@ -242,6 +244,8 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   static int obligations(const Published& published);
   void await(const Published& published, const ConnectionRef& ref, Tickets::Number ticket);
   void settle(const ConnectionRef& ref, Tickets::Number ticket, mqtt::Reason reason);
+  // The same from any thread.
+  ReservedTopics::Taken settled_by_mail(const ConnectionRef& ref, Tickets::Number ticket);
   [[nodiscard]] bool behind() const { return behind_; }
   void deliver_here(const message::Message& message, const Route& route, const Connection* origin);
   struct Subscribed {

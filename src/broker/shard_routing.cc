@@ -58,15 +58,40 @@ void Shard::publish(const message::Message& given) {
 }
 
 void Shard::publish(const message::Message& given, Told told) {
+  if (pressure_ == Pressure::refuse) {
+    counters_.add(Count::publish_refused_overload);
+    return told(Reason::quota_exceeded);
+  }
+  if (!rates_.may_publish(loop_.now(), given.topic, given.retain)) {
+    counters_.add(Count::publish_refused_rate);
+    return told(Reason::quota_exceeded);
+  }
   message::Message message = given;
   message.received = loop_.wall_now();
   message.id = next_message_id_++;
   const Published published = publish(message, route(message.topic), nullptr);
-  const int obligations = Shard::obligations(published);
-  if (message.qos == 0 || obligations == 0) return told(published.refused);
+  const bool asks = reserved_ != nullptr && message.topic.starts_with('$') &&
+                    reserved_use(message.topic) == ReservedUse::request;
+  const ReservedPublish asked{message.topic, message.payload, message.origin.principal,
+                              message.origin.client_id, message.qos};
+  const int obligations = Shard::obligations(published) + (asks ? 1 : 0);
+  if (message.qos == 0 || obligations == 0) {
+    if (asks) reserved_->request(asked, {});
+    return told(published.refused);
+  }
   const std::uint64_t number = next_request_++;
+  const ConnectionRef ref{id_, inside, 0};
   awaited_.emplace(number, Awaited{obligations, published.refused, std::move(told)});
-  await(published, {id_, inside, 0}, number);
+  await(published, ref, number);
+  if (asks) reserved_->request(asked, settled_by_mail(ref, number));
+}
+
+ReservedTopics::Taken Shard::settled_by_mail(const ConnectionRef& ref, Tickets::Number ticket) {
+  return [&mailbox = mailbox_, ref, ticket](Reason reason) {
+    std::vector<Envelope> letter;
+    letter.push_back({ref.shard, Served{ref, ticket, reason}});
+    mailbox.push(letter);
+  };
 }
 
 void Shard::settle(const ConnectionRef& ref, Tickets::Number ticket, Reason reason) {

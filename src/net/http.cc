@@ -103,8 +103,9 @@ void Exchange::pause_body() const {
 void Exchange::resume_body() const {
   if (auto* connection = find()) connection->resume_body();
 }
-void Exchange::collect_body(std::size_t most, HttpServer::Handler handler) const {
-  if (auto* connection = find()) connection->collect_body(most, std::move(handler));
+void Exchange::collect_body(std::size_t most, HttpServer::Handler handler, TooLong too_long) const {
+  if (auto* connection = find())
+    connection->collect_body(most, std::move(handler), std::move(too_long));
 }
 
 void Exchange::respond(const Response& response) const {

@@ -93,8 +93,10 @@ class Exchange {
   void read_body(std::uint64_t most, OnBody on_body) const;
   void pause_body() const;
   void resume_body() const;
-  // Calls `handler` with the whole request once its body is there.
-  void collect_body(std::size_t most, HttpServer::Handler handler) const;
+  // Calls `handler` with the whole request once its body is there. `too_long`, if there is one,
+  // gives the answer for a body of more than `most` bytes.
+  using TooLong = std::function<Response()>;
+  void collect_body(std::size_t most, HttpServer::Handler handler, TooLong too_long = {}) const;
 
   // ---- the answer. One that begins before the body was read ends the connection.
   void respond(const Response& response) const;

@@ -72,6 +72,11 @@ bool HttpConnection::behind() const { return stream_->pending() > limits::http_u
 
 void HttpConnection::on_bytes(ByteView bytes) {
   silent_ = false;
+  if (refused_left_ > 0) {
+    refused_left_ -= std::min<std::uint64_t>(bytes.size(), refused_left_);
+    if (refused_left_ == 0) remove(Told::no);
+    return;
+  }
   in_.append(bytes);
   serve();
 }
@@ -88,6 +93,7 @@ void HttpConnection::begin_request() {
   parser_.begin();
   request_ = {};
   on_body_ = nullptr;
+  too_long_ = nullptr;
   on_drained_ = on_gone_ = nullptr;
   body_bytes_ = length_left_ = 0;
   open_ = began_ = body_done_ = body_paused_ = false;
@@ -116,6 +122,7 @@ void HttpConnection::serve() {
 
 // False: nothing can be done with what is there.
 bool HttpConnection::step() {
+  if (refused_left_ > 0) return false;
   if (open_) return reads_body() && take_body(next_event());
   if (behind()) return false;
   if (next_event() != HttpParser::Event::head) return false;
@@ -136,13 +143,29 @@ void HttpConnection::refuse(int status, std::string_view why) {
   ++(status == 413 ? stats.body_too_large : status == 431 ? stats.head_too_large : stats.malformed);
   if (!began_) {
     keep_alive_ = false;
-    const Response response = plain_answer(status, why);
+    const Response response = status == 413 && too_long_ ? too_long_() : plain_answer(status, why);
     const std::size_t before = stream_->output().size();
     append_head(response, Framing::length);
     stream_->output().append(response.body);
     note_output(before);
   }
-  remove(Told::yes);
+  if (status != 413 || began_ || !take_refused_body()) remove(Told::yes);
+}
+
+// A client that is still sending sees the answer only if what it sends is taken: else TCP resets
+// the connection under it. So one of some length is read to its end, until the idle time-out.
+bool HttpConnection::take_refused_body() {
+  const std::uint64_t announced = parser_.body_bytes();
+  if (announced > limits::http_dropped_bytes_max || announced <= body_bytes_ + in_.size() ||
+      parser_.expects_continue()) {
+    return false;
+  }
+  refused_left_ = announced - body_bytes_ - in_.size();
+  in_.release();
+  open_ = false;
+  arm();
+  if (const auto gone = std::exchange(on_gone_, nullptr)) gone();
+  return true;
 }
 
 void HttpConnection::start_exchange() {
@@ -172,7 +195,9 @@ void HttpConnection::read_body(std::uint64_t most, Exchange::OnBody on_body) {
   serve();
 }
 
-void HttpConnection::collect_body(std::size_t most, HttpServer::Handler handler) {
+void HttpConnection::collect_body(std::size_t most, HttpServer::Handler handler,
+                                  Exchange::TooLong too_long) {
+  if (on_body_ == nullptr) too_long_ = std::move(too_long);
   const auto respond = [server = std::weak_ptr(server_.alive), connection = number_,
                         open = requests_](const Response& response) {
     const auto alive = server.lock();

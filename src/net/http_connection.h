@@ -52,7 +52,7 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
   [[nodiscard]] const Request& request() const { return request_; }
   [[nodiscard]] const runtime::Stream& stream() const { return *stream_; }
   void read_body(std::uint64_t most, Exchange::OnBody on_body);
-  void collect_body(std::size_t most, HttpServer::Handler handler);
+  void collect_body(std::size_t most, HttpServer::Handler handler, Exchange::TooLong too_long);
   void pause_body() { body_paused_ = true; }
   void resume_body();
   void respond(const Response& response);
@@ -95,6 +95,7 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
   bool step();
   HttpParser::Event next_event();
   void refuse(int status, std::string_view why);
+  bool take_refused_body();
   void start_exchange();
   bool take_body(HttpParser::Event event);
   void give_body(ByteView piece, bool last);
@@ -113,9 +114,11 @@ class HttpConnection final : public runtime::StreamHandler, private runtime::Tim
   HttpParser parser_;
   Request request_;
   Exchange::OnBody on_body_;
+  Exchange::TooLong too_long_;
   std::function<void()> on_drained_, on_gone_;
   std::uint64_t body_most_ = 0, body_bytes_ = 0;
   std::uint64_t length_left_ = 0;             // of an answer whose length was announced
+  std::uint64_t refused_left_ = 0;            // of a body that was refused, and is still to come
   std::uint64_t body_mark_ = 0;               // body_bytes_ when the timer looked last
   std::uint64_t output_ = 0, sent_mark_ = 0;  // bytes appended to the stream; taken, at the timer
   Framing framing_ = Framing::none;           // of the answer that was begun

@@ -135,6 +135,71 @@ TEST_CASE("a body beyond what is allowed is refused, announced or not") {
   CHECK(gone == 2);
 }
 
+TEST_CASE("who collects a body may say what answers one that is too long") {
+  int asked = 0, served = 0;
+  Fixture fixture([&](const Request&, const Exchange& exchange) {
+    exchange.collect_body(
+        10,
+        [&](const Request&, const HttpServer::Respond& respond) {
+          ++served;
+          respond({200, {}, {}});
+        },
+        [&] {
+          ++asked;
+          return Response{413, {{"X-Own", "yes"}}, "{}"};
+        });
+  });
+  const std::string head = "PUT / HTTP/1.1\r\nHost: x\r\n";
+  const auto client = fixture.network.connect(fixture.address);
+  CHECK(fixture.exchange(*client, head + "Content-Length: 10\r\n\r\n1234567890")
+            .starts_with("HTTP/1.1 200 "));
+  for (const bool announced : {true, false}) {
+    const auto other = fixture.network.connect(fixture.address);
+    const std::string answer = fixture.exchange(
+        *other, head + (announced ? "Content-Length: 12\r\n\r\n1"
+                                  : "Transfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n"));
+    CHECK(answer.starts_with("HTTP/1.1 413 "));
+    CHECK(answer.find("X-Own: yes\r\n") != std::string::npos);
+    CHECK(answer.ends_with("\r\n\r\n{}"));
+    // Of one that was announced the rest is taken, so that the client sees the answer.
+    CHECK(other->closed_by_server() == !announced);
+    if (!announced) continue;
+    CHECK(fixture.exchange(*other, "2345678901").empty());
+    CHECK_FALSE(other->closed_by_server());
+    CHECK(fixture.exchange(*other, "2").empty());
+    CHECK(other->closed_by_server());
+  }
+  CHECK(asked == 2);
+  CHECK(served == 1);
+}
+
+TEST_CASE("a refused body is taken for a time, and only if it is of some length") {
+  int gone = 0;
+  Fixture fixture([&](const Request&, const Exchange& exchange) {
+    exchange.on_gone([&] { ++gone; });
+    exchange.collect_body(10, [](const Request&, const HttpServer::Respond&) {});
+  });
+  const auto announce = [&](std::size_t length) {
+    auto client = fixture.network.connect(fixture.address);
+    CHECK(fixture
+              .exchange(*client, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+                                     std::to_string(length) + "\r\n\r\n")
+              .starts_with("HTTP/1.1 413 "));
+    return client;
+  };
+  CHECK(announce(limits::http_dropped_bytes_max + 1)->closed_by_server());
+  const auto trickles = announce(limits::http_dropped_bytes_max);
+  for (int n = 0; n < 5; ++n) {
+    CHECK_FALSE(trickles->closed_by_server());
+    fixture.network.advance(seconds(5));
+    CHECK(fixture.exchange(*trickles, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").empty());
+  }
+  fixture.network.advance(seconds(6));
+  CHECK(trickles->closed_by_server());
+  CHECK(gone == 2);
+  CHECK(fixture.server.connections() == 0);
+}
+
 TEST_CASE("who waits for 100 Continue gets it when the body is wanted, and not before") {
   std::optional<Exchange> open;
   Fixture fixture([&](const Request& head, const Exchange& exchange) {

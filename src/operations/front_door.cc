@@ -170,6 +170,23 @@ std::optional<ApiError> FrontDoor::admit(Visit& visit) const {
                 api::demands_of(*visit.call.operation, visit.claim, setup_.world.registry.region));
 }
 
+net::Response FrontDoor::refuse_body(const net::Request& head, bool has_certificate) const {
+  const api::Service* service = nullptr;
+  api::Call call;
+  if (api::Claim claim; !api::is_signed(head)) {
+    service =
+        api::find_open(has_certificate ? api::client_certificate : api::unsigned_call, head, call);
+  } else if (!api::read_claim(head, claim)) {
+    service = api::service_signed_as(claim.service);
+  }
+  if (service == nullptr) service = &guess_service(head);
+  setup_.counts.refused(Refused::input);
+  return api::render(
+      *service,
+      api::common_error(*service, Fault::too_large, "The payload exceeds the maximum size allowed"),
+      api::new_request_id(setup_.random));
+}
+
 FrontDoor::Signed FrontDoor::who_signed(const Arrival& arrival, std::string_view service) const {
   Visit visit{arrival, setup_.shown.now(), api::service_named("iot")};
   Signed who{nullptr, {}, api::new_request_id(setup_.random)};

@@ -62,6 +62,10 @@ class FrontDoor {
   // Does not throw: what a handler throws is a bug, which is logged and answered 500.
   [[nodiscard]] Answer serve(const Arrival& arrival) const;
 
+  // The answer to a request whose body is longer than any may be, by its head: who has signed it is
+  // not asked, as the body's hash cannot be.
+  [[nodiscard]] net::Response refuse_body(const net::Request& head, bool has_certificate) const;
+
   // Who has signed a request that is none of an operation's, as the upgrade to a WebSocket: nothing
   // of it is authorised yet. `service` is the one that the scope must name ("iotdevicegateway").
   struct Signed {

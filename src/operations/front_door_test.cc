@@ -47,6 +47,33 @@ TEST_CASE("a signed call is done, counted, and told to the log") {
   CHECK(count(fixture.counts, "gnomon_api_errors_total", "\"DescribeThing\"") == 1);
 }
 
+TEST_CASE("a body that is too long is answered in the form of whose call it is") {
+  Fixture fixture;
+  const auto answer = [&](net::Request head, bool certificate) {
+    return fixture.door.refuse_body(head, certificate);
+  };
+  const net::Request publish = fixture.request("POST", "/topics/a");
+  api::Signer by = fixture.signer;
+  by.service = "iotdata";
+  for (const auto& [head, certificate] :
+       {std::pair(fixture.sign(publish, by), false), std::pair(publish, true)}) {
+    const net::Response response = answer(head, certificate);
+    CHECK(response.status == 413);
+    Answer answered;
+    answered.response = response;
+    CHECK(error_type(answered) == "RequestEntityTooLargeException");
+    CHECK(response.body.starts_with(
+        R"({"message":"The payload exceeds the maximum size allowed","traceId":")"));
+  }
+  const net::Response other =
+      answer(fixture.sign(fixture.request("POST", "/things/lamp"), fixture.signer), false);
+  CHECK(other.status == 413);
+  CHECK(other.body == R"({"message":"The payload exceeds the maximum size allowed"})");
+  const net::Response nobodys = answer(fixture.request("POST", "/nothing"), false);
+  CHECK(nobodys.status == 413);
+  CHECK(count(fixture.counts, "gnomon_api_refused_total", "\"input\"") == 4);
+}
+
 TEST_CASE("whoever does not prove who they are gets nothing") {
   Fixture fixture;
   const auto refused = [&](net::Request request, int status, std::string_view type) {

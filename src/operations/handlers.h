@@ -33,6 +33,7 @@ Entries iot_indexing();
 Entries iot_indices();
 Entries iot_dynamic_groups();
 Entries iot_data_publish();
+Entries iot_data_retained();
 Entries iot_data_shadows();
 Entries iam_users();
 Entries iam_roles();

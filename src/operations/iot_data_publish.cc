@@ -20,10 +20,11 @@ api::ApiError refuse(const Context& context, std::string message) {
                              std::move(message));
 }
 
-api::ApiError to_error(const api::Service& service, const Error& error) {
-  const bool throttled = error.code == Code::exhausted || error.code == Code::unavailable;
-  return api::modelled_error(service, throttled ? "ThrottlingException" : "InvalidRequestException",
-                             error.message);
+api::ApiError to_error(const api::Service& service, const Unpublished& error) {
+  const char* name = "InvalidRequestException";
+  if (error.why == Unpublished::Why::busy) name = "ThrottlingException";
+  if (error.why == Unpublished::Why::too_large) name = "RequestEntityTooLargeException";
+  return api::modelled_error(service, name, error.message);
 }
 
 // [{"name":"value"},…]: objects of one member each, in their order.
@@ -74,12 +75,11 @@ Outcome publish(Context& context, const json::Value& input, json::Value&) {
   Done done;
   done.later.begin = [&publisher = *context.world.publisher, publication = std::move(publication),
                       service = context.operation.service](Later::Tell tell) mutable {
-    publisher.publish(std::move(publication),
-                      [service, tell = std::move(tell)](const Result<void>& published) {
-                        if (!published)
-                          return tell(to_error(*service, published.error()), bj::object());
-                        tell(Done(), bj::object());
-                      });
+    publisher.publish(std::move(publication), [service, tell = std::move(tell)](
+                                                  const Result<void, Unpublished>& published) {
+      if (!published) return tell(to_error(*service, published.error()), bj::object());
+      tell(Done(), bj::object());
+    });
   };
   return done;
 }

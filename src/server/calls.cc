@@ -106,10 +106,10 @@ void Calls::serve(const net::Exchange& exchange, runtime::Loop& loop,
     arrival->request = head;
     return exchange.respond(door_.serve(*arrival).response);
   }
+  const bool has_certificate = !arrival->device.certificate.empty();
   // The place is taken when the body is there: a client that trickles takes nobody's.
-  exchange.collect_body(limits::api_body_bytes_max, [this, arrival, &loop, &authentication](
-                                                        const net::Request& request,
-                                                        net::HttpServer::Respond respond) {
+  auto whole = [this, arrival, &loop, &authentication](const net::Request& request,
+                                                       net::HttpServer::Respond respond) {
     const auto place = take_place();
     if (!place) return respond(busy());
     arrival->request = request;
@@ -118,7 +118,11 @@ void Calls::serve(const net::Exchange& exchange, runtime::Loop& loop,
         arrival->device.authorities = authentication.authorities();
       answer(*arrival, place, loop, respond);
     });
-  });
+  };
+  exchange.collect_body(limits::api_body_bytes_max, std::move(whole),
+                        [this, exchange, has_certificate] {
+                          return door_.refuse_body(*exchange.request(), has_certificate);
+                        });
 }
 
 void Calls::answer(const Arrival& arrival, const std::shared_ptr<Place>& place, runtime::Loop& loop,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "broker/retained.h"
 #include "message/message.h"
 #include "mqtt/packet.h"
 #include "partition/slots.h"
@@ -19,28 +20,18 @@ using mqtt::PropertyId;
 
 constexpr std::size_t text_bytes_max = 65535;  // MQTT 5 §1.5.4
 
-Error invalid(std::string what) { return {Code::invalid, std::move(what)}; }
+using operations::Unpublished;
 
-Result<void> check_topic(const broker::Profile& profile, const std::string& topic) {
-  if (const auto fault = topic::check_name(topic); fault != topic::Fault::none)
-    return invalid("the topic: " + std::string(topic::describe(fault)));
-  if (topic.front() == '$')
-    return invalid("topics that begin with $ are reserved; UpdateThingShadow changes shadows");
-  if (topic.size() > profile.topic_bytes_max ||
-      (profile.topic_levels_max < limits::topic_levels_max &&
-       std::ranges::count(topic, '/') >= profile.topic_levels_max))
-    return invalid("the topic is too long or too deep");
-  return {};
-}
+Unpublished invalid(std::string what) { return {Unpublished::Why::invalid, std::move(what)}; }
 
-Result<void> check_text(const char* name, const std::string& text) {
+Result<void, Unpublished> check_text(const char* name, const std::string& text) {
   if (text.size() <= text_bytes_max && is_mqtt_utf8(text)) return {};
   return invalid(std::string(name) + " must be UTF-8 without U+0000, of at most 65,535 bytes");
 }
 
 // The properties that travel with it, as MQTT 5 §2.2.2 writes them.
-Result<Buffer> properties_of(const operations::Publication& publication,
-                             const broker::Profile& profile) {
+Result<Buffer, Unpublished> properties_of(const operations::Publication& publication,
+                                          const broker::Profile& profile) {
   Buffer out;
   if (publication.utf8)
     mqtt::append_property(out, PropertyId::payload_format_indicator, *publication.utf8 ? 1U : 0U);
@@ -72,17 +63,37 @@ Result<Buffer> properties_of(const operations::Publication& publication,
   return out;
 }
 
-Result<void> told_of(mqtt::Reason reason) {
+Result<void, Unpublished> told_of(mqtt::Reason reason) {
   if (reason < mqtt::Reason::unspecified_error) return {};
-  return Error{Code::exhausted, "the message was refused: " + std::string(mqtt::describe(reason))};
+  return Unpublished{Unpublished::Why::busy,
+                     "the message was refused: " + std::string(mqtt::describe(reason))};
 }
 
 }  // namespace
 
+Result<void, Unpublished> Publishing::check(const operations::Publication& publication) const {
+  const std::string& topic = publication.topic;
+  const broker::Profile& profile = setup_.profile;
+  if (const auto fault = topic::check_name(topic); fault != topic::Fault::none)
+    return invalid("the topic: " + std::string(topic::describe(fault)));
+  if (topic.size() > profile.topic_bytes_max ||
+      (profile.topic_levels_max < limits::topic_levels_max &&
+       std::ranges::count(topic, '/') >= profile.topic_levels_max))
+    return invalid("the topic is too long or too deep");
+  if (topic.front() == '$') {
+    if (const char* what =
+            broker::reserved_fault(&setup_.services, topic, publication.qos, publication.retain))
+      return invalid(what);
+    if (broker::reserved_use(topic) != broker::ReservedUse::request)
+      return invalid("this topic is answered to the connection that publishes to it: use MQTT");
+  }
+  if (publication.payload.size() > profile.payload_bytes_max)
+    return Unpublished{Unpublished::Why::too_large, "The payload exceeds the maximum size allowed"};
+  return {};
+}
+
 void Publishing::publish(operations::Publication publication, Told told) {
-  if (auto good = check_topic(setup_.profile, publication.topic); !good) return told(good);
-  if (publication.payload.size() > setup_.profile.payload_bytes_max)
-    return told(invalid("the payload is too large"));
+  if (auto good = check(publication); !good) return told(good.error());
   auto properties = properties_of(publication, setup_.profile);
   if (!properties) return told(properties.error());
   const auto slot = partition::slot_of(partition::KeyKind::topic, publication.topic);
@@ -114,6 +125,40 @@ void Publishing::publish(operations::Publication publication, Told told) {
         }
         shard.publish(message, [sent](mqtt::Reason reason) { sent->told(told_of(reason)); });
       });
+}
+
+Result<std::optional<operations::RetainedMessage>> Publishing::retained(
+    std::string_view topic) const {
+  const auto encoded = broker::find_retained(setup_.store, topic, setup_.wall.now());
+  if (!encoded) return encoded.error();
+  std::optional<operations::RetainedMessage> found;
+  if (encoded->empty()) return found;
+  const auto decoded = message::decode(as_bytes(*encoded));
+  if (!decoded) return decoded.error();
+  const message::Message& message = decoded->message;
+  found.emplace();
+  found->payload = as_text(message.payload);
+  found->qos = message.qos;
+  found->modified = message.received;
+  mqtt::PropertyReader properties(message.properties);
+  for (mqtt::Property property; properties.next(property);) {
+    if (property.id == PropertyId::user_property)
+      found->user_properties.emplace_back(property.text, property.text_value);
+  }
+  return found;
+}
+
+Result<operations::RetainedTopics> Publishing::list_retained(std::string_view after,
+                                                             std::size_t most) const {
+  auto list = broker::list_retained(setup_.store, after, most, setup_.wall.now());
+  if (!list) return list.error();
+  operations::RetainedTopics topics;
+  topics.after = std::move(list->after);
+  topics.topics.reserve(list->found.size());
+  for (broker::RetainedView& each : list->found) {
+    topics.topics.push_back({std::move(each.topic), each.payload_bytes, each.qos, each.received});
+  }
+  return topics;
 }
 
 }  // namespace gnomon::server

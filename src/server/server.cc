@@ -251,14 +251,15 @@ void Server::State::make_shards(std::uint64_t run) {
                      ports.pool,
                      ports.on_broken,
                      {limits::shadow_request_bytes, config.shadow_state_bytes,
-                      static_cast<int>(config.shadow_depth)}});
+                      static_cast<int>(config.shadow_depth)},
+                     profile});
   services->set_shadows(*shadows);
   indexing = std::make_unique<Indexing>(
       Indexing::Setup{*registry, ports.store, *control, ports.pool, *shadows,
                       [](const std::shared_ptr<const index::Configuration>&,
                          const std::function<void()>& then) { then(); },
                       [](const std::function<void()>& then) { then(); }});
-  publishing.emplace(Publishing::Setup{loops, shards, profile});
+  publishing.emplace(Publishing::Setup{loops, shards, profile, *services, ports.store, ports.wall});
   adoptions.resize(shards.size());
   effects =
       std::make_unique<Effects>(Effects::Setup{*control, loops, shards, ports.store, *syncer,

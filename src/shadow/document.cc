@@ -1,7 +1,6 @@
 #include "shadow/document.h"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -16,8 +15,6 @@ namespace gnomon::shadow {
 namespace bj = boost::json;
 
 namespace {
-
-constexpr Seconds remembered = std::chrono::seconds(std::chrono::hours(48)).count();
 
 Rejection invalid_node() { return {400, "State contains an invalid node"}; }
 Rejection too_large() { return {413, "The payload exceeds the maximum size allowed"}; }

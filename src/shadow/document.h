@@ -100,7 +100,9 @@ struct Changed {
 // What is told on `…/rejected`.
 [[nodiscard]] std::string rejected(const Rejection& rejection, const Token& token);
 
-// A deleted shadow whose version need not be remembered any more (AWS IoT: 48 hours).
+// How long the version of a deleted shadow is remembered (AWS IoT: 48 hours).
+constexpr Seconds remembered = 48UL * 3600;
+// A deleted shadow whose version need not be remembered any more.
 [[nodiscard]] bool forgotten(const Document& document, Seconds now);
 
 }  // namespace gnomon::shadow

@@ -26,7 +26,7 @@ Result<std::vector<Entry>> history(const store::Store& store, const Address& add
   if (!*stored) return entries;
   Document document;
   if (!records::read(**stored, document)) return damaged(address);
-  const records::Key all = key(Table::history, address.thing).text(address.name);
+  const records::Key all = history_prefix(address);
   bool whole = true;
   const auto scanned =
       store.scan(all.view(), all.behind(), [&](std::string_view, std::string_view value) {

@@ -16,10 +16,12 @@ namespace {
 constexpr std::size_t shadow_bytes = 256;
 
 std::string history_key(const Address& address, std::uint64_t version) {
-  return std::string(key(Table::history, address.thing)
-                         .text(address.name)
-                         .number(version % limits::shadow_history_max)
-                         .view());
+  return std::string(history_prefix(address).number(version % limits::shadow_history_max).view());
+}
+
+void erase_history(store::Batch& batch, const Address& address) {
+  const records::Key all = history_prefix(address);
+  batch.operations.emplace_back(store::EraseRange{std::string(all.view()), all.behind()});
 }
 
 }  // namespace
@@ -47,10 +49,6 @@ Partition::Shadow& Partition::take(const std::string& key) {
 
 void Partition::handle(Request request) {
   ++counts_.open;
-  if (counts_.open > setup_.open_max) {
-    at_once_.push_back(told({}, request, Rejection{429, "Too many requests"}, {}));
-    return;
-  }
   const std::string key = document_key(request.address);
   Shadow& shadow = take(key);
   ++shadow.open;
@@ -59,6 +57,12 @@ void Partition::handle(Request request) {
   if (shadow.waiting.size() > 1) return;
   ++counts_.loads;
   setup_.host.read(key);
+}
+
+void Partition::reject(Request request, const Rejection& why) {
+  ++counts_.open;
+  const Token token = token_of_delete(request.payload, setup_.limits);
+  at_once_.push_back(told({}, request, why, token));
 }
 
 void Partition::loaded(const std::string& key, Result<std::optional<std::string>> value) {
@@ -79,6 +83,7 @@ void Partition::carry_out(const std::string& key, Shadow& shadow, Request& reque
          "the shadow '" + request.address.name + "' of thing '" + request.address.thing +
              "' cannot be read from the store; restore a backup (gnomon restore)"});
   }
+  if (request.ask == Ask::forget) return forget(key, shadow, request, document);
   Token token;
   if (request.ask == Ask::get) {
     auto text = get(request, document, token);
@@ -136,10 +141,11 @@ void Partition::write(const std::string& key, Shadow& shadow, const Request& req
                       const Changed& changed) {
   auto& operations = committer_.batch().operations;
   // Its versions begin again: those of the one that was forgotten are not its history.
-  if (changed.document.version == 1 && !shadow.record.empty()) {
-    const records::Key all =
-        shadow::key(Table::history, request.address.thing).text(request.address.name);
-    operations.emplace_back(store::EraseRange{std::string(all.view()), all.behind()});
+  if (changed.document.version == 1 && !shadow.record.empty())
+    erase_history(committer_.batch(), request.address);
+  if (changed.document.deleted) {
+    operations.emplace_back(store::Put{deletion_key(request.address, changed.document.changed),
+                                       records::write(Deletion())});
   }
   bytes_ -= shadow.record.size();
   shadow.record = records::write(changed.document);
@@ -151,6 +157,10 @@ void Partition::write(const std::string& key, Shadow& shadow, const Request& req
           changed.document.version, setup_.host.wall_now(), request.ask, request.who,
           changed.change.size() <= limits::shadow_change_bytes ? changed.change : std::string(),
           changed.state})});
+  note_written(key, shadow);
+}
+
+void Partition::note_written(const std::string& key, Shadow& shadow) {
   if (!std::exchange(shadow.written, true)) written_.push_back(key);
 }
 
@@ -158,6 +168,27 @@ void Partition::index(const std::string& key, Request& request, const Document& 
   if (indexes(request) && document.exists())
     index_change(request.address, {}, document, committer_.batch().operations);
   committer_.after({key, {}, std::move(request.then), {}});
+}
+
+// Of a shadow that has come back since, only the note of that deletion goes.
+void Partition::forget(const std::string& key, Shadow& shadow, Request& request,
+                       const Document& document) {
+  const bool still =
+      document.deleted && deletion_key(request.address, document.changed) == request.payload;
+  // Not so: the clock was set back since the sweep looked at it.
+  if (!still || forgotten(document, seconds())) {
+    store::Batch& batch = committer_.batch();
+    batch.operations.emplace_back(store::Erase{std::move(request.payload)});
+    if (still) {
+      batch.operations.emplace_back(store::Erase{key});
+      erase_history(batch, request.address);
+      bytes_ -= shadow.record.size();
+      shadow.record.clear();
+      ++counts_.forgotten;
+    }
+    note_written(key, shadow);
+  }
+  finish(shadow, {key, {}, std::move(request.then), {}});
 }
 
 // ---- answers
@@ -175,7 +206,9 @@ Partition::Outcome Partition::told(const std::string& key, Request& request,
 
 Partition::Outcome Partition::told(const std::string& key, Request& request,
                                    const Rejection& rejection, const Token& token) {
-  ++(rejection.code == 409 ? counts_.conflicts : counts_.rejected);
+  ++(rejection.code == 409   ? counts_.conflicts
+     : rejection.code == 429 ? counts_.throttled
+                             : counts_.rejected);
   Outcome outcome{key, {}, std::move(request.then), {rejection, rejected(rejection, token)}};
   if (request.who.source == Source::mqtt) {
     outcome.publications.push_back(

@@ -32,7 +32,8 @@ struct Told {
 struct Request {
   Address address;
   Ask ask = Ask::get;
-  std::string payload;   // restore: the state that it had, {"desired":…,"reported":…}
+  std::string payload;   // restore: the state that it had, {"desired":…,"reported":…};
+                         // forget: the key of the deletion
   std::uint8_t qos = 0;  // what is told is published with it
   Who who;
   // Told once, when what it tells of is durable; may be empty.
@@ -68,15 +69,17 @@ class Partition {
     Host& host;
     Limits limits;
     std::size_t cache_bytes;
-    std::size_t open_max;  // requests that are not answered; more are rejected
   };
   explicit Partition(const Setup& setup);
   Partition(const Partition&) = delete;
   Partition& operator=(const Partition&) = delete;
 
+  // As many as it is given: who gives them bounds what is open.
   void handle(Request request);
   // What is indexed of the shadows from the next request on; at first nothing.
   void set_index(std::shared_ptr<const index::Configuration> what) { index_ = std::move(what); }
+  // Tells of one that is not to be carried out.
+  void reject(Request request, const Rejection& why);
   // What was read for it. The error is the store's.
   void loaded(const std::string& key, Result<std::optional<std::string>> value);
   // The end of a turn: applies what was written, and lets out what is durable.
@@ -86,6 +89,8 @@ class Partition {
 
   struct Counts {
     std::uint64_t gets = 0, updates = 0, deletions = 0, rejected = 0, conflicts = 0, loads = 0;
+    std::uint64_t throttled = 0;  // rejected with 429
+    std::uint64_t forgotten = 0;
     std::uint64_t cached = 0, cached_bytes = 0, open = 0;  // now
   };
   [[nodiscard]] Counts counts() const;
@@ -123,6 +128,8 @@ class Partition {
   [[nodiscard]] bool indexes(const Request& request) const {
     return index_ && index_->indexes_shadow(request.address.name);
   }
+  void forget(const std::string& key, Shadow& shadow, Request& request, const Document& document);
+  void note_written(const std::string& key, Shadow& shadow);
   [[nodiscard]] Outcome told(const std::string& key, Request& request, std::string accepted) const;
   [[nodiscard]] Outcome told(const std::string& key, Request& request, const Rejection& rejection,
                              const Token& token);

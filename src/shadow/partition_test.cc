@@ -10,76 +10,10 @@
 #include "base/random.h"
 #include "records/value.h"
 #include "shadow/history.h"
-#include "store/failing.h"
-#include "store/lossy.h"
+#include "shadow/partition_fixture.h"
 
-namespace gnomon::shadow {
+namespace gnomon::shadow::testing {
 namespace {
-
-// World: a partition on a store that syncs when the test says so.
-class World final : public Host {
- public:
-  World() { start(); }
-  void start(std::size_t cache_bytes = 1 << 20, std::size_t open_max = 1000) {
-    partition.emplace(Partition::Setup{store,
-                                       *this,
-                                       {limits::shadow_request_bytes, 1000, limits::shadow_depth},
-                                       cache_bytes,
-                                       open_max});
-    reads.clear();
-    published.clear();
-  }
-  void publish(const std::string& topic, const std::string& payload, std::uint8_t qos) override {
-    published.push_back(topic + ' ' + payload);
-    last_qos = qos;
-  }
-  void read(const std::string& key) override { reads.push_back(key); }
-  void request_sync() override { ++syncs_asked; }
-  void broken(const Error& error) override { broke = error.message; }
-  [[nodiscard]] WallTime wall_now() const override { return now; }
-
-  void ask(Ask ask, std::string payload, Address address = {"lamp", ""},
-           Source source = Source::mqtt) {
-    partition->handle({std::move(address),
-                       ask,
-                       std::move(payload),
-                       1,
-                       {source, "me", "client"},
-                       [this](Told told) { tolds.push_back(std::move(told)); }});
-  }
-  // Reads what is waited for, and ends the turn.
-  void turn() {
-    for (const std::string& key : std::exchange(reads, {})) partition->loaded(key, store.get(key));
-    partition->turn();
-  }
-  void turn_and_sync() {
-    turn();
-    REQUIRE(store.sync());
-    partition->turn();
-  }
-  std::vector<std::string> take_topics() {
-    std::vector<std::string> topics;
-    for (const std::string& each : std::exchange(published, {}))
-      topics.push_back(each.substr(0, each.find(' ')));
-    return topics;
-  }
-  Document stored(const Address& address) {
-    Document document;
-    const auto record = store.get(document_key(address));
-    if (record && *record) REQUIRE(records::read(**record, document));
-    return document;
-  }
-
-  store::LossyStore lossy;
-  store::FailingStore store{lossy};
-  std::optional<Partition> partition;
-  WallTime now{1'000'000};
-  std::vector<std::string> reads, published;
-  std::vector<Told> tolds;
-  std::uint8_t last_qos = 0;
-  int syncs_asked = 0;
-  std::string broke;
-};
 
 using Topics = std::vector<std::string>;
 
@@ -292,16 +226,28 @@ TEST_CASE("a full disk: updates are rejected with 500, deletions free space") {
   CHECK(!world.tolds[3].rejection);
 }
 
-TEST_CASE("too many at once") {
+TEST_CASE("what is not to be carried out is rejected, with its token, and does not wait") {
   World world;
-  world.start(1 << 20, 3);
-  for (int n = 0; n < 5; ++n) world.ask(Ask::get, "", {"t" + std::to_string(n), ""});
+  world.ask(Ask::update, R"({"state":{"desired":{"on":true}}})");
+  world.partition->reject({{"lamp", ""},
+                           Ask::update,
+                           R"({"state":{"desired":{"on":false}},"clientToken":"t"})",
+                           1,
+                           {Source::mqtt, "me", "client"},
+                           [&](Told told) { world.tolds.push_back(std::move(told)); }},
+                          {429, "Too many requests"});
   world.turn();
-  CHECK(world.tolds.size() == 5);
-  int busy = 0;
-  for (const Told& told : world.tolds) busy += told.rejection->code == 429 ? 1 : 0;
-  CHECK(busy == 2);
+  CHECK(world.published == std::vector<std::string>{
+                               "$aws/things/lamp/shadow/update/rejected "
+                               R"({"code":429,"message":"Too many requests","clientToken":"t"})"});
+  REQUIRE(world.tolds.size() == 1);
+  CHECK(world.tolds[0].rejection == Rejection{429, "Too many requests"});
+  CHECK(world.partition->counts().throttled == 1);
+  CHECK(world.partition->counts().open == 1);
+  REQUIRE(world.store.sync());
+  world.partition->turn();
   CHECK(world.partition->counts().open == 0);
+  CHECK(world.stored({"lamp", ""}).version == 1);
 }
 
 TEST_CASE("a store that fails ends it, and nobody is told") {
@@ -380,4 +326,4 @@ TEST_CASE("power cuts: every accepted version is there, and no version is told t
 }
 
 }  // namespace
-}  // namespace gnomon::shadow
+}  // namespace gnomon::shadow::testing

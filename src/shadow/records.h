@@ -8,6 +8,7 @@
 #include "partition/slots.h"
 #include "records/key.h"
 #include "records/tables.h"
+#include "shadow/fields.h"
 #include "shadow/topics.h"
 
 namespace gnomon::shadow {
@@ -15,9 +16,11 @@ namespace gnomon::shadow {
 // A shadow lies in the slot of its thing.
 //   document  slot | thing | name           Document (document.h)
 //   history   slot | thing | name | place   Entry; place: version % limits::shadow_history_max
+//   deleted   slot | time | thing | name    Deletion: of that second (sweep.h)
 enum class Table : std::uint8_t {
   document = static_cast<std::uint8_t>(records::Owner::shadow),
   history,
+  deleted,
 };
 
 [[nodiscard]] inline partition::SlotId slot_of(const std::string& thing) {
@@ -28,6 +31,18 @@ enum class Table : std::uint8_t {
 }
 [[nodiscard]] inline std::string document_key(const Address& address) {
   return std::string(key(Table::document, address.thing).last(address.name).view());
+}
+
+[[nodiscard]] inline records::Key history_prefix(const Address& address) {
+  return key(Table::history, address.thing).text(address.name);
+}
+[[nodiscard]] inline std::string deletion_key(const Address& address, Seconds at) {
+  return std::string(
+      records::Key(static_cast<std::uint8_t>(Table::deleted), slot_of(address.thing).value)
+          .number(at)
+          .text(address.thing)
+          .last(address.name)
+          .view());
 }
 
 // Where a request has come from.
@@ -56,6 +71,11 @@ struct Entry {
   static void fields(auto& entry, auto& archive) {
     archive(entry.version, entry.at, entry.ask, entry.who, entry.change, entry.state);
   }
+};
+
+// Deletion: all of it is in its key.
+struct Deletion {
+  static void fields(auto& /*deletion*/, auto& archive) { archive(); }
 };
 
 }  // namespace gnomon::shadow

@@ -72,6 +72,7 @@ std::string_view word_of(Ask ask) {
     case Ask::remove:
       return "delete";
     case Ask::index:
+    case Ask::forget:
       break;  // nobody is told
   }
   return {};

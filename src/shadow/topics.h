@@ -8,9 +8,9 @@
 
 namespace gnomon::shadow {
 
-// What can be done to a shadow. The first three can be asked for by publishing; `index` writes its
-// postings again, and tells nobody.
-enum class Ask : std::uint8_t { get, update, remove, restore, index };
+// What can be done to a shadow. The first three can be asked for by publishing; `forget` is what a
+// sweep does (sweep.h); `index` writes its postings again. Of these two nobody is told.
+enum class Ask : std::uint8_t { get, update, remove, restore, forget, index };
 
 // Which shadow of which thing; of the classic one the name is empty.
 struct Address {
@@ -35,7 +35,7 @@ struct Topic {
 
 // `$aws/things/THING/shadow/name/NAME/`, for what is answered.
 [[nodiscard]] std::string topic_prefix(const Address& address);
-// "get", "update", "delete": a restore is an update.
+// "get", "update", "delete": a restore is an update; of what is forgotten nobody is told.
 [[nodiscard]] std::string_view word_of(Ask ask);
 
 }  // namespace gnomon::shadow

@@ -105,6 +105,22 @@ for (const compat of ['mqtt', 'aws']) {
       assert.match(stderr, /\(AccessDeniedException\) when calling the DeleteThing operation: .*iot:DeleteThing/);
     });
 
+    test('publishes, and reads what is retained', async ({ server }) => {
+      const topic = unique('a/topic');
+      const raw = ['--cli-binary-format', 'raw-in-base64-out'];
+      await output(server, ['iot-data', 'publish', '--topic', topic, '--qos', 1, '--retain', '--payload', 'hello',
+        ...raw]);
+      const got = await output(server, ['iot-data', 'get-retained-message', '--topic', topic]);
+      assert.deepEqual([got.topic, got.payload, got.qos], [topic, 'aGVsbG8=', 1]);
+      const { retainedTopics } = await output(server, ['iot-data', 'list-retained-messages', '--max-results', 200]);
+      const { lastModifiedTime } = got;
+      assert.deepEqual(retainedTopics.find((one) => one.topic === topic),
+        { topic, payloadSize: 5, qos: 1, lastModifiedTime });
+      const { code, stderr } = await aws(server, ['iot-data', 'get-retained-message', '--topic', 'nothing/here']);
+      assert.equal(code, 254);
+      assert.match(stderr, /\(ResourceNotFoundException\) when calling the GetRetainedMessage operation: /);
+    });
+
     test('errors are told in its own words', async ({ server }) => {
       for (const [args, words] of [
         [['iot', 'describe-thing', '--thing-name', 'nobody'],

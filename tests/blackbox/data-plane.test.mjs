@@ -1,4 +1,4 @@
-// The data plane over HTTP: Publish.
+// The data plane over HTTP: Publish. What is retained: retained-http.test.mjs; shadows: shadow-*.
 
 import assert from 'node:assert/strict';
 import https from 'node:https';
@@ -30,6 +30,13 @@ for (const compat of ['mqtt', 'aws']) {
     const refused = (input, message) => assert.rejects(publish(input), (error) => {
       assert.ok(error instanceof data.InvalidRequestException, error.name);
       assert.match(error.message, message);
+      return true;
+    });
+
+    const tooLarge = (input) => assert.rejects(publish(input), (error) => {
+      assert.deepEqual([error.name, error.$metadata.httpStatusCode, error.message],
+        ['RequestEntityTooLargeException', 413, 'The payload exceeds the maximum size allowed']);
+      assert.ok(error.$metadata.requestId, 'x-amzn-RequestId');
       return true;
     });
 
@@ -65,6 +72,43 @@ for (const compat of ['mqtt', 'aws']) {
       raw.destroy();
     });
 
+    it('a request to a shadow is one, and a message as by MQTT', async () => {
+      const prefix = `$aws/things/${unique('lamp')}/shadow/`;
+      const raw = await open();
+      await raw.subscribe({ filter: `${prefix}#`, qos: 1 });
+      const tell = async (what, payload, qos) => {
+        await publish({ topic: `${prefix}${what}`, payload, qos });
+        return async (count) => (await raw.messages(count)).map((m) => [m.topic.slice(prefix.length), m.text]);
+      };
+      const update = '{"state":{"reported":{"on":true}},"clientToken":"t"}';
+      for (const qos of [0, 1]) {
+        const told = await (await tell('update', update, qos))(3);
+        assert.deepEqual(told.map(([topic]) => topic), ['update', 'update/accepted', 'update/documents']);
+        assert.equal(told[0][1], update);
+        const { version, clientToken } = JSON.parse(told[1][1]);
+        assert.deepEqual([version, clientToken], [1 + qos, 't']);
+      }
+      const got = await (await tell('get', '', 1))(2);
+      assert.deepEqual(got.map(([topic]) => topic), ['get', 'get/accepted']);
+      const rejected = await (await tell('update', 'nonsense', 1))(2);
+      assert.deepEqual(JSON.parse(rejected[1][1]), { code: 400, message: 'Invalid JSON' });
+      const deleted = await (await tell('delete', '', 1))(2);
+      assert.deepEqual(deleted.map(([topic]) => topic), ['delete', 'delete/accepted']);
+      raw.destroy();
+    });
+
+    if (compat === 'aws') it('a topic is retained to once a second', async () => {
+      const topic = unique('topic');
+      const all = await Promise.allSettled(Array.from({ length: 10 }, (_, n) =>
+        publish({ topic, qos: 1, retain: true, payload: `${n}` })));
+      const failed = all.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
+      assert.ok(failed.length > 0 && failed.length < 10);
+      for (const error of failed) {
+        assert.ok(error instanceof data.ThrottlingException, error.name);
+        assert.equal(error.$metadata.httpStatusCode, 429);
+      }
+    });
+
     // AWS IoT lets a client id connect once a second.
     if (compat === 'mqtt') it('comes to sessions that are away', async () => {
       const topic = unique('topic');
@@ -91,8 +135,12 @@ for (const compat of ['mqtt', 'aws']) {
 
     it('what cannot be published', async () => {
       await refused({ topic: 'a/+' }, /must not contain/);
-      await refused({ topic: '$aws/things/lamp/shadow/update', payload: '{}' }, /reserved/);
-      await refused({ topic: '$SYS/x' }, /reserved/);
+      for (const [topic, why] of [['$aws/things/lamp/shadow/update/accepted', /only the server/],
+        ['$aws/things/la.mp/shadow/update', /no service/], ['$aws/rules/none', /no service/],
+        ['$aws/certificates/create/json', /use MQTT/], ['$aws/nothing', /reserved/], ['$x', /reserved/],
+        ['$SYS/x', /only the server/]])
+        await refused({ topic, payload: '{}' }, why);
+      await refused({ topic: '$aws/things/lamp/shadow/update', payload: '{}', retain: true }, /nothing is retained/);
       await refused({ topic: 'a', responseTopic: 'b/#' }, /responseTopic/);
       await refused({ topic: 'a', correlationData: '%' }, /base64/);
       await refused({ topic: 'a', userProperties: '{"a":"b"}' }, /userProperties/);
@@ -100,13 +148,11 @@ for (const compat of ['mqtt', 'aws']) {
       await refused({ topic: 'a', messageExpiry: 2 ** 33 }, /messageExpiry/);
       await assert.rejects(publish({ topic: 'a', qos: 2 }), data.InvalidRequestException);
       await publish({ topic: 'a', payload: Buffer.alloc(131_072) });
-      // A longer body is not read, and nobody knows whose errors to write.
-      await assert.rejects(publish({ topic: 'a', payload: Buffer.alloc(150_000) }),
-        (error) => error.$response.statusCode === 413);
+      await tooLarge({ topic: 'a', payload: Buffer.alloc(150_000) });  // such a body is not even read
       if (compat === 'aws') {
         await refused({ topic: 'a/b/c/d/e/f/g/h/i' }, /too deep/);
         await refused({ topic: 'x'.repeat(257) }, /too long/);
-        await refused({ topic: 'a', payload: Buffer.alloc(131_073) }, /too large/);
+        await tooLarge({ topic: 'a', payload: Buffer.alloc(131_073) });
       }
     });
 
@@ -122,14 +168,24 @@ for (const compat of ['mqtt', 'aws']) {
         await things.send(new iot.CreatePolicyCommand({ policyName,
           policyDocument: policyOf(['Allow', 'iot:Publish', iotArn(`topic/${topic}/*`)]) }));
         await things.send(new iot.AttachPolicyCommand({ policyName, target: made.certificateArn }));
-        const post = (target) => new Promise((resolve, reject) => {
+        const post = (target, payload = 'hello') => new Promise((resolve, reject) => {
           https.request({ host: 'localhost', port: server.ports.https, path: target, method: 'POST',
             ...rootOf(server), cert: made.certificatePem, key: made.keyPair.PrivateKey },
-          (response) => response.resume().on('end', () => resolve(response.statusCode)))
-            .on('error', reject).end('hello');
+          (response) => {
+            let text = '';
+            response.on('data', (part) => { text += part; }).on('end', () => {
+              const { traceId, ...body } = JSON.parse(text);
+              assert.match(traceId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+              assert.deepEqual([response.headers['x-amzn-requestid'], response.headers['content-type']],
+                [traceId, 'application/json']);
+              if (response.statusCode === 200) assert.deepEqual(body, { message: 'OK' });
+              resolve(response.statusCode);
+            });
+          }).on('error', reject).end(payload);
         });
         assert.equal(await post(`/topics/${topic}/a?qos=1`), 200);
         assert.equal(await post(`/topics/${topic}%2Fb?qos=1`), 200);
+        assert.equal(await post(`/topics/${topic}/a?qos=1`, Buffer.alloc(1_000_000)), 413);
         assert.deepEqual((await raw.messages(2)).map((m) => [m.topic, m.text]),
           [[`${topic}/a`, 'hello'], [`${topic}/b`, 'hello']]);
         assert.equal(await post('/topics/other?qos=1'), 403);

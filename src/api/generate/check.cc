@@ -22,6 +22,13 @@ class Checker {
     for (const auto& [name, route] : rows_.routes) {
       if (!model_.operations.contains(name)) fail("a route of '" + name + "', which there is not");
     }
+    for (const std::string& name : rows_.ok) {
+      const auto found = model_.operations.find(name);
+      if (found == model_.operations.end() || !found->second.output.empty())
+        fail("'" + name + "' is no operation without an output, which would say ok");
+      if (std::ranges::find(rows_.rows, name, &RowText::operation) == rows_.rows.end())
+        fail(name + " says ok and has no row");
+    }
     for (const auto& [name, expression] : rows_.patterns) static_cast<void>(model_.shape(name));
     for (const RowText& row : rows_.rows) {
       line_ = row.line;

@@ -263,8 +263,9 @@ class Emitter {
     out += ", " + std::to_string(operation.status) + ", " + pointer(operation.input) + ", " +
            pointer(operation.output) + ", " + quoted(operation.result) + ", " +
            error_lists_.add(std::move(errors)) + ", ";
-    out += add_row(*row) + ", " + values_.add(std::move(headers)) + "}";
-    operations_.add({out});
+    out += add_row(*row) + ", " + values_.add(std::move(headers));
+    if (rows_.ok.contains(name)) out += ", true";
+    operations_.add({out + "}"});
   }
 
   struct Route {
@@ -305,7 +306,8 @@ class Emitter {
     const auto whole = [](const Pool& pool) {
       return pool.elements.empty() ? std::string("{}") : pool.name;
     };
-    out += whole(operations_) + ", " + whole(sorted_) + ", " + whole(errors_) + "};\n";
+    out += whole(operations_) + ", " + whole(sorted_) + ", " + whole(errors_) +
+           (rows_.trace.empty() ? "" : ", " + quoted(rows_.trace)) + "};\n";
     return out + "\n}  // namespace gnomon::api::tables\n";
   }
 

@@ -82,6 +82,10 @@ TEST_CASE("a head that does not say all makes none") {
   CHECK(failure("service s\n").find("the head wants") != std::string::npos);
   CHECK(failure(head + "colour red\n").find("no word of the head") != std::string::npos);
   CHECK(failure(head + "route Made /made\n").find("a route of 'Made'") != std::string::npos);
+  const std::string good = "Make | s:Make | thing/{name} | - | sigv4 | hashed | -\n";
+  CHECK(failure(head + "trace traceId\nok Make\n" + good).empty());
+  CHECK(failure(head + "ok Made\n" + good).find("'Made' is no operation") != std::string::npos);
+  CHECK(failure(head + "ok Role\n" + good).find("Role says ok") != std::string::npos);
   CHECK(failure("scope local\n").find("a scope is") != std::string::npos);
 }
 

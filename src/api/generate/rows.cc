@@ -65,11 +65,16 @@ class Reader {
       map[value.substr(0, end)] = trimmed(std::string_view(value).substr(end));
       return;
     }
+    if (word == "ok") {
+      rows_.ok.insert(value);
+      return;
+    }
     std::string* const place = word == "service"     ? &rows_.service
                                : word == "scope"     ? &rows_.scope
                                : word == "arn"       ? &rows_.arn
                                : word == "invalid"   ? &rows_.invalid
                                : word == "malformed" ? &rows_.malformed
+                               : word == "trace"     ? &rows_.trace
                                                      : nullptr;
     if (place == nullptr) fail("'" + std::string(word) + "' is no word of the head");
     if (word == "scope" && value != "regional" && value != "global" && value != "either") {

@@ -7,7 +7,9 @@
 //   invalid   ValidationError       code of an error in the values of the input
 //   malformed MalformedInput        code of an error in its form
 //   route     Publish /topics/{t+}  in place of the model's
-//   pattern   ShapeName expression  in place of the model's, if RE2 cannot do that
+//   trace     traceId               member of its errors with the id of the request, or none
+//   ok        Publish               answers {"message":"OK"}, and its trace; its model has no
+//   output pattern   ShapeName expression  in place of the model's, if RE2 cannot do that
 //
 // Then a row an operation that is built, or is to be; each has all seven cells, parted by '|':
 //   operation   its name in the model
@@ -31,6 +33,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -76,7 +79,8 @@ struct RowText {
 
 struct Rows {
   std::string file;
-  std::string service, scope, arn, invalid, malformed;
+  std::string service, scope, arn, invalid, malformed, trace;
+  std::set<std::string, std::less<>> ok;                // operations
   std::map<std::string, std::string> routes, patterns;  // by operation, by shape
   std::vector<RowText> rows;
 };
