@@ -31,6 +31,7 @@ Entries iot_tags();
 Entries iot_account();
 Entries iot_data_publish();
 Entries iot_data_shadows();
+Entries iot_data_connections();
 Entries iam_users();
 Entries iam_roles();
 Entries iam_entities();

@@ -27,6 +27,7 @@
 #include "server/calls.h"
 #include "server/claims.h"
 #include "server/clock_record.h"
+#include "server/connections.h"
 #include "server/effects.h"
 #include "server/front.h"
 #include "server/keyring.h"
@@ -106,6 +107,7 @@ struct Server::State {
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<Effects> effects;
   std::optional<Publishing> publishing;
+  std::optional<Connections> connections;
   std::unique_ptr<Calls> calls;
   std::unique_ptr<Shadows> shadows;  // holds calls that are not answered
   std::unique_ptr<Keyring> keyring;
@@ -251,12 +253,13 @@ void Server::State::make_shards(std::uint64_t run) {
                       static_cast<int>(config.shadow_depth)}});
   services->set_shadows(*shadows);
   publishing.emplace(Publishing::Setup{loops, shards, profile});
+  connections.emplace(loops, shards);
   adoptions.resize(shards.size());
   effects = std::make_unique<Effects>(
       Effects::Setup{*control, loops, shards, ports.store, *syncer, *authentication});
-  calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning, *devices, *shadows,
-                                               *publishing, config.endpoint_domain, ports.random,
-                                               ports.shown, ports.clock, ports.calls, *effects});
+  calls = std::make_unique<Calls>(Calls::Setup{
+      *registry, *iam, *provisioning, *devices, *shadows, *publishing, *connections,
+      config.endpoint_domain, ports.random, ports.shown, ports.clock, ports.calls, *effects});
 }
 
 // Numbers that must never be given out twice begin with the number of the run. With it the time is
