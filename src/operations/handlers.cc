@@ -40,6 +40,7 @@ constexpr Group groups[] = {
     {"iot-data", iot_data_retained},
     {"iot-data", iot_data_shadows},
     {"gnomon", gnomon_shadows},
+    {"iot-data", iot_data_connections},
     {"iot", iot_indexing},
     {"iot", iot_indices},
     {"iot", iot_dynamic_groups},

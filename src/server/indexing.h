@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include "registry/registry.h"
 #include "runtime/loop.h"
 #include "runtime/pool.h"
+#include "server/connectivity.h"
 #include "server/shadows.h"
 #include "store/store.h"
 
@@ -24,19 +24,15 @@ namespace gnomon::server {
 // and, one task at a time, the pool's.
 class Indexing final : private runtime::Timer {
  public:
-  // Tells who knows about connections what is indexed from now on; `then` once all shards know.
-  using Tell = std::function<void(const std::shared_ptr<const index::Configuration>& what,
-                                  std::function<void()> then)>;
   struct Setup {
     registry::Registry& registry;
     store::Store& store;
     runtime::Loop& control;
     runtime::Pool& pool;
     Shadows& shadows;
-    Tell tell_connections;
-    std::function<void(std::function<void()> then)> record_connections;  // of all who are connected
+    Connectivity& connectivity;
   };
-  explicit Indexing(Setup setup) : setup_(std::move(setup)) {}
+  explicit Indexing(const Setup& setup) : setup_(setup) {}
   Indexing(const Indexing&) = delete;
   Indexing& operator=(const Indexing&) = delete;
 

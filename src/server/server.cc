@@ -27,6 +27,7 @@
 #include "server/calls.h"
 #include "server/claims.h"
 #include "server/clock_record.h"
+#include "server/connections.h"
 #include "server/effects.h"
 #include "server/front.h"
 #include "server/indexing.h"
@@ -107,6 +108,7 @@ struct Server::State {
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<Effects> effects;
   std::optional<Publishing> publishing;
+  std::optional<Connections> connections;
   std::unique_ptr<Calls> calls;
   std::unique_ptr<Indexing> indexing;
   std::unique_ptr<Shadows>
@@ -255,18 +257,16 @@ void Server::State::make_shards(std::uint64_t run) {
                      profile});
   services->set_shadows(*shadows);
   indexing = std::make_unique<Indexing>(
-      Indexing::Setup{*registry, ports.store, *control, ports.pool, *shadows,
-                      [](const std::shared_ptr<const index::Configuration>&,
-                         const std::function<void()>& then) { then(); },
-                      [](const std::function<void()>& then) { then(); }});
+      Indexing::Setup{*registry, ports.store, *control, ports.pool, *shadows, *connectivity});
   publishing.emplace(Publishing::Setup{loops, shards, profile, *services, ports.store, ports.wall});
+  connections.emplace(loops, shards);
   adoptions.resize(shards.size());
   effects =
       std::make_unique<Effects>(Effects::Setup{*control, loops, shards, ports.store, *syncer,
                                                *authentication, [this] { indexing->changed(); }});
-  calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning, *devices, *shadows,
-                                               *publishing, config.endpoint_domain, ports.random,
-                                               ports.shown, ports.clock, ports.calls, *effects});
+  calls = std::make_unique<Calls>(Calls::Setup{
+      *registry, *iam, *provisioning, *devices, *shadows, *publishing, *connections,
+      config.endpoint_domain, ports.random, ports.shown, ports.clock, ports.calls, *effects});
 }
 
 // Numbers that must never be given out twice begin with the number of the run. With it the time is
