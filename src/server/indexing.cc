@@ -47,7 +47,7 @@ void Indexing::tell(std::shared_ptr<const index::Configuration> what) {
   what_ = std::move(what);
   building_ = what_->building;
   setup_.shadows.set_index(
-      what_, [this] { setup_.tell_connections(what_, [this] { next(Step::clear, ""); }); });
+      what_, [this] { setup_.connectivity.set_index(*what_, [this] { next(Step::clear, ""); }); });
 }
 
 void Indexing::next(Step step, std::string place) {
@@ -88,7 +88,7 @@ void Indexing::work(Step step, const std::string& place) {
       return index_shadows(place);
     case Step::connections:
       if (!what_->connectivity) return next(Step::settle, "");
-      return setup_.record_connections([this] { next(Step::settle, ""); });
+      return setup_.connectivity.record_all([this] { next(Step::settle, ""); });
     case Step::settle: {
       const auto done = registry::settle_index(setup_.registry, *what_);
       if (!done) return failed({Code::unavailable, done.error().message});

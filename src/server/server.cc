@@ -28,6 +28,7 @@
 #include "server/claims.h"
 #include "server/clock_record.h"
 #include "server/connections.h"
+#include "server/connectivity.h"
 #include "server/effects.h"
 #include "server/front.h"
 #include "server/indexing.h"
@@ -105,14 +106,14 @@ struct Server::State {
   std::unique_ptr<runtime::Loop> control;             // accepts, serves the admin listener
   std::vector<std::unique_ptr<runtime::Loop>> loops;  // one per shard
   std::unique_ptr<partition::Syncer> syncer;
+  std::optional<Connectivity> connectivity;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<Effects> effects;
   std::optional<Publishing> publishing;
   std::optional<Connections> connections;
   std::unique_ptr<Calls> calls;
   std::unique_ptr<Indexing> indexing;
-  std::unique_ptr<Shadows>
-      shadows;  // holds calls that are not answered, and what indexing waits for
+  std::unique_ptr<Shadows> shadows;  // holds calls that are not answered, and slices of indexing
   std::unique_ptr<Keyring> keyring;
   FrontSettings front_settings;
   std::vector<std::unique_ptr<Front>> fronts;  // by shard
@@ -238,11 +239,12 @@ void Server::State::make_shards(std::uint64_t run) {
     syncing.push_back(loops.emplace_back(ports.network.make_loop()).get());
   }
   syncer = ports.make_syncer(std::move(syncing), ports.on_broken);
+  connectivity.emplace(Connectivity::Setup{loops, shards, ports.store, ports.pool});
   for (int i = 0; i < count; ++i) {
     shards.push_back(std::make_unique<Shard>(
         Shard::Setup{static_cast<broker::ShardId>(i), count, seed, run, profile,
                      *loops[static_cast<unsigned>(i)], ports.store, *syncer, ports.pool,
-                     ports.random, *authentication, ports.on_broken, &*services}));
+                     ports.random, *authentication, ports.on_broken, &*services, &*connectivity}));
   }
   for (auto& shard : shards) shard->join(shards);
   shadows = std::make_unique<Shadows>(
