@@ -140,6 +140,52 @@ describe('fleet index', { timeout: 180_000 }, () => {
     await call('DeleteDynamicThingGroup', { thingGroupName: 'hot' });
   });
 
+  // What is told of connections comes a moment after the CONNACK.
+  async function until(queryString, wanted) {
+    for (;;) {
+      const found = await search(queryString);
+      if (JSON.stringify(found) === JSON.stringify(wanted)) return;
+    }
+  }
+  const connect = async (id) => (await Raw.open(server.port, { v: 5 })).connect({ v: 5, id });
+
+  it('who is connected: from when, and why not any more', async () => {
+    await call('CreateThing', { thingName: 'device' });
+    const data = () => call('GetThingConnectivityData', { thingName: 'device' });
+    assert.equal((await data()).connected, false);
+    const began = Date.now();
+    const device = await connect('device');
+    const stranger = await connect('stranger');
+    await until('connectivity.connected:true', ['device']);
+    const is = await data();
+    assert.deepEqual([is.connected, is.disconnectReason], [true, 'NONE']);
+    assert.ok(Math.abs(is.timestamp.getTime() - began) < 60_000);
+    device.destroy();
+    stranger.destroy();
+    await until('connectivity.disconnectReason:CONNECTION_LOST', ['device']);
+    const { things: [thing] } = await call('SearchIndex', { queryString: 'thingName:device' });
+    assert.equal(thing.connectivity.connected, false);
+    assert.equal(thing.connectivity.disconnectReason, 'CONNECTION_LOST');
+    const again = await connect('device');
+    await until('connectivity.connected:true', ['device']);
+    // Switched off and on: whoever is connected is known again.
+    await index({ thingIndexingMode: 'REGISTRY' });
+    await fails('InvalidQueryException', search('connectivity.connected:true'));
+    await fails('IndexNotReadyException', data());
+    await index(everything);
+    assert.deepEqual(await search('connectivity.connected:true'), ['device']);
+    again.destroy();
+    await until('connectivity.connected:true', []);
+    // A server that is killed finds nobody connected.
+    const last = await connect('device');
+    await until('connectivity.connected:true', ['device']);
+    await server.restart('SIGKILL');
+    last.destroy();
+    use(server);
+    assert.deepEqual(await search('connectivity.connected:true'), []);
+    assert.equal((await data()).disconnectReason, 'SERVER_ERROR');
+  });
+
   it('a crash loses nothing that was acknowledged, and building goes on', async () => {
     await index({ thingIndexingMode: 'OFF' });
     await call('UpdateIndexingConfiguration', { thingIndexingConfiguration: everything });
