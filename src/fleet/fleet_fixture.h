@@ -31,8 +31,7 @@ struct Fleet final : private shadow::Host {
       {fixture.store,
        *this,
        {limits::shadow_request_bytes, limits::shadow_state_bytes, limits::shadow_depth},
-       1 << 20,
-       1000}};
+       1 << 20}};
   std::vector<std::string> reads;
 
   void publish(const std::string&, const std::string&, std::uint8_t) override {}
