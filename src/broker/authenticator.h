@@ -67,6 +67,8 @@ struct Refusal {
   // Of one whom renew() refuses: what it may do all the same, so whether its will is published.
   // Null: what it might do before.
   std::shared_ptr<const Permissions> permissions{};
+  bool expired = false;     // what proved who it is has come to its end
+  std::string principal{};  // of whom `policy` says that it may not; for events
 };
 using Verdict = std::variant<Identity, Refusal>;
 

@@ -59,7 +59,7 @@ void Connection::process(ByteView in) {
   }
   flush_answers();
   if (stream_ && stream_->pending() > limits::output_bytes_hard) {
-    end(Count::disconnects_slow, WillFate::publish);
+    end(Count::disconnects_slow, WillFate::publish, DisconnectReason::throttled);
   }
 }
 
@@ -99,7 +99,8 @@ bool Connection::handle(mqtt::Event event) {
       if (const auto& expiry = incoming.disconnect.session_expiry_seconds) {
         last_expiry_ = std::min(*expiry, shard_.profile_.session_expiry_max_seconds);
       }
-      end(Count::disconnects_client, normal ? WillFate::drop : WillFate::publish);
+      end(Count::disconnects_client, normal ? WillFate::drop : WillFate::publish,
+          DisconnectReason::client_initiated_disconnect);
       return false;
     }
     case mqtt::Event::auth:
@@ -115,7 +116,7 @@ bool Connection::handle(mqtt::Event event) {
       }
       end(state_ == State::established ? Count::disconnects_protocol
                                        : Count::connect_refused_protocol,
-          WillFate::publish);
+          WillFate::publish, DisconnectReason::client_error);
       return false;
     }
     case mqtt::Event::none:
@@ -130,24 +131,62 @@ bool Connection::handle(mqtt::Event event) {
 
 // ---- the end
 
-void Connection::evicted() {
+void Connection::evicted(const Evict& evict) {
   if (state_ == State::ended) return;
+  if (evict.by_operation) {
+    disconnect(Reason::administrative_action, "DeleteConnection",
+               Count::disconnects_administrative, DisconnectReason::api_initiated_disconnect,
+               evict.prevent_will ? WillFate::drop : WillFate::publish);
+    return;
+  }
   disconnect(Reason::session_taken_over, "another connection took the client id",
              Count::disconnects_taken_over);
 }
 
+namespace {
+
+// As the life-cycle events have it. Of what is refused the reason says more: what one may not do,
+// what was too much, and what a client must not send at all.
+DisconnectReason told_as(Count count, Reason reason) {
+  switch (count) {
+    case Count::disconnects_keep_alive:
+      return DisconnectReason::mqtt_keep_alive_timeout;
+    case Count::disconnects_taken_over:
+      return DisconnectReason::duplicate_client_id;
+    case Count::disconnects_slow:
+      return DisconnectReason::throttled;
+    case Count::disconnects_shutdown:
+      return DisconnectReason::server_initiated_disconnect;
+    case Count::disconnects_administrative:
+      return DisconnectReason::api_initiated_disconnect;
+    case Count::disconnects_refused:
+      return reason == Reason::not_authorized   ? DisconnectReason::auth_error
+             : reason == Reason::quota_exceeded ? DisconnectReason::throttled
+                                                : DisconnectReason::client_error;
+    default:
+      return DisconnectReason::client_error;
+  }
+}
+
+}  // namespace
+
 bool Connection::disconnect(Reason reason, const char* what, Count count) {
+  return disconnect(reason, what, count, told_as(count, reason));
+}
+
+bool Connection::disconnect(Reason reason, const char* what, Count count, DisconnectReason why,
+                            WillFate fate) {
   if (state_ == State::established && machine_.is_v5()) {
     mqtt::Disconnect packet;
     packet.reason = reason;
     packet.reason_string = what;
     machine_.disconnect(packet, shard_.answers_);
   }
-  end(count, WillFate::publish);
+  end(count, fate, why);
   return false;
 }
 
-void Connection::end(Count count, WillFate fate) {
+void Connection::end(Count count, WillFate fate, DisconnectReason why) {
   if (state_ == State::ended) return;
   flush_answers();
   const bool was_established = state_ == State::established;
@@ -172,13 +211,18 @@ void Connection::end(Count count, WillFate fate) {
       shard_.counters_.add(Count::publish_refused_policy);
       publish_will = false;
     }
-    shard_.release({client_id_, ref_, publish_will, last_expiry_});
+    shard_.release({client_id_, ref_, publish_will, last_expiry_, why, principal_});
   }
   session_ = Session();
   shard_.retire(ref_);
 }
 
-void Connection::on_ended(runtime::Ended) {
+// A close frame of WebSocket is as good as a DISCONNECT (AWS IoT: "Lifecycle events").
+void Connection::on_ended(runtime::Ended why) {
+  if (state_ == State::established && why == runtime::Ended::goodbye) {
+    return end(Count::disconnects_client, WillFate::drop,
+               DisconnectReason::client_initiated_disconnect);
+  }
   end(state_ == State::established ? Count::disconnects_lost : Count::connect_refused_protocol,
       WillFate::publish);
 }

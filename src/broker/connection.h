@@ -59,7 +59,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   // ---- from home
   void granted(Grant& grant);
   void denied(mqtt::Reason reason);
-  void evicted();
+  void evicted(const Evict& evict);
 
   // ---- from the shard
   // Sends a message to this receiver, queues it, or drops it and counts why. Never ends the
@@ -67,7 +67,8 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   // `ruling`: what is remembered of this receiver and the message's topic.
   void deliver(Encoder& encoder, const Terms& terms, std::span<const std::uint32_t> identifiers,
                Ruling& ruling);
-  void suback(const mqtt::SubscribeAck& ack);
+  // `filters`: of each reason, where somebody wants to hear of it; else none.
+  void suback(const mqtt::SubscribeAck& ack, std::vector<std::string> filters = {});
   // One obligation of a ticket is met, or has failed.
   void settle(Tickets::Number ticket, mqtt::Reason reason = mqtt::Reason::success);
   // Every shard knows what the persistent session wants: CONNACK.
@@ -293,9 +294,14 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
   void arm_keep_alive();
   // Says why, in MQTT 5, and ends. Always returns false.
   bool disconnect(mqtt::Reason reason, const char* what, Count count);
-  bool refuse_connect(mqtt::Reason reason, const char* what, Count count);
   enum class WillFate : bool { drop, publish };
-  void end(Count count, WillFate fate);
+  bool disconnect(mqtt::Reason reason, const char* what, Count count, DisconnectReason why,
+                  WillFate fate = WillFate::publish);
+  bool refuse_connect(mqtt::Reason reason, const char* what, Count count);
+  // `why`: as it is told of one that is established.
+  void end(Count count, WillFate fate,
+           DisconnectReason why = DisconnectReason::connection_lost);
+  void tell_failure(std::string_view principal);
 
   Shard& shard_;
   runtime::StreamPtr stream_;

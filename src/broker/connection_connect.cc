@@ -104,6 +104,7 @@ bool Connection::authenticate(const mqtt::Connect& connect) {
 
 bool Connection::authenticated(Verdict verdict) {
   if (const auto* refusal = std::get_if<Refusal>(&verdict)) {
+    if (refusal->policy) tell_failure(refusal->principal);
     // Of these two nobody knows who it is, or would be.
     const bool overload =
         refusal->reason == Reason::server_busy || refusal->reason == Reason::server_unavailable;
@@ -116,13 +117,32 @@ bool Connection::authenticated(Verdict verdict) {
   principal_ = std::move(identity.principal);
   use(identity);
   if (will_ && !may_publish_will()) {
+    tell_failure(principal_);
     return refuse_connect(Reason::not_authorized, "its identity may not publish the will",
                           Count::connect_refused_policy);
   }
   const std::unique_ptr<Claim> claim = std::move(pending_->claim);
+  claim->principal = principal_;
   shard_.send_home(client_id_, std::move(*claim));
   if (pending_->stale) renew();
   return state_ != State::ended;
+}
+
+// A CONNECT that its policies refuse, or its will (AWS IoT: "Connect attempt failure event"). It has
+// no place at home, nor an order among what is told from there.
+void Connection::tell_failure(std::string_view principal) {
+  const std::string topic = shard_.wanted_event(EventKind::connect_failed, client_id_);
+  if (topic.empty()) return;
+  SessionIdentifier session;
+  shard_.random_.fill(session);
+  const std::string payload = event_of(
+      FailedConnect{client_id_, shard_.loop_.wall_now(), session, principal, stream_->peer()});
+  message::Message message;
+  message.topic = topic;
+  message.payload = as_bytes(payload);
+  message.qos = 1;
+  shard_.counters_.add(Count::presence_events);
+  shard_.publish(message);
 }
 
 // ---- who it is now
@@ -157,8 +177,10 @@ void Connection::renew() {
 void Connection::renewed(std::uint32_t number, Verdict verdict) {
   if (state_ == State::ended || number != renewals_) return;  // it was asked again since
   if (const auto* identity = std::get_if<Identity>(&verdict)) return use(*identity);
-  const auto& [reason, why, policy, permissions] = std::get<Refusal>(verdict);
-  if (permissions) permissions_ = permissions;
+  const auto& refusal = std::get<Refusal>(verdict);
+  const Reason reason = refusal.reason;
+  const std::string& why = refusal.why;
+  if (refusal.permissions) permissions_ = refusal.permissions;
   if (shard_.log_limiter_.allow(shard_.loop_.now())) {
     log_info("connection_revoked", {{"peer", stream_->peer().to_string()},
                                     {"client", client_id_},
@@ -168,8 +190,13 @@ void Connection::renewed(std::uint32_t number, Verdict verdict) {
   if (state_ == State::established) {
     // It may come back as soon as it can be found out who it is (0x88 is for CONNACK alone).
     const bool trouble = reason == Reason::server_unavailable;
+    const DisconnectReason told =
+        trouble                     ? DisconnectReason::server_error
+        : refusal.policy            ? DisconnectReason::forbidden_access
+        : refusal.expired && proof_ ? DisconnectReason::websocket_ttl_expiration
+                                    : DisconnectReason::auth_error;
     disconnect(trouble ? Reason::server_busy : Reason::not_authorized, why.c_str(),
-               trouble ? Count::disconnects_refused : Count::disconnects_policy);
+               trouble ? Count::disconnects_refused : Count::disconnects_policy, told);
   } else {  // the answer to its claim finds it ended, and gives the client id back
     machine_.refuse(Reason::not_authorized, why.c_str(), shard_.answers_);
     end(Count::connect_refused_policy, WillFate::drop);
@@ -307,7 +334,9 @@ void Connection::open_session() {
   ++shard_.established_;
   shard_.counters_.add(Count::connects);
   flush_answers();
-  if (session_.kept) shard_.send(session_.kept->home, Opened{*session_.kept, permissions_});
+  shard_.send_home(client_id_, Opened{client_id_, ref_, principal_, stream_->peer(),
+                                      session_.kept ? *session_.kept : SessionRef(),
+                                      session_.kept ? permissions_ : nullptr});
   arm_keep_alive();
   stream_->resume();
   process({});

@@ -157,7 +157,7 @@ bool Connection::acknowledge(std::uint16_t packet_id, std::uint8_t qos, Reason r
     if (qos == 2 && session_.received) session_.received->erase(packet_id);
   }
   if (machine_.ack({type, packet_id, reason, {}}, shard_.answers_)) return true;
-  end(Count::disconnects_refused, WillFate::publish);
+  end(Count::disconnects_refused, WillFate::publish, DisconnectReason::throttled);
   return false;
 }
 
@@ -330,7 +330,9 @@ bool Connection::on_subscribe(const mqtt::Subscribe& subscribe) {
   mqtt::SubscribeAck& ack = replay.ack;
   ack.type = mqtt::PacketType::suback;
   ack.packet_id = subscribe.packet_id;
+  const bool told = shard_.may_tell_events();
   for (const mqtt::SubscribeEntry& entry : subscribe.entries) {
+    if (told) replay.told.emplace_back(entry.filter);
     const std::size_t joining = joins.size();
     const Reason reason = too_many ? Reason::quota_exceeded
                                    : subscribe_one(entry, subscribe.identifier, replay, joins);
@@ -447,7 +449,9 @@ void Connection::changed(Change& change) {
   mqtt::SubscribeAck& ack = replay.ack;
   ack.type = change.subscribe ? mqtt::PacketType::suback : mqtt::PacketType::unsuback;
   ack.packet_id = change.packet_id;
+  const bool told = shard_.may_tell_events();
   for (Change::Entry& entry : change.entries) {
+    if (told) replay.told.push_back(entry.filter);
     ack.reasons.push_back(entry.reason);
     const bool refused = entry.reason >= Reason::unspecified_error;
     const bool shared = !topic::split_shared(entry.filter).name.empty();
@@ -470,7 +474,7 @@ void Connection::changed(Change& change) {
     replay.filters.push_back(
         {std::move(entry.filter), entry.options, {}, entry.fresh ? change.live_from : change.seen});
   }
-  if (!change.subscribe) return suback(ack);
+  if (!change.subscribe) return suback(ack, std::move(replay.told));
   expect_replay(replay);
   shard_.suback(*this, std::move(replay));
 }
@@ -483,11 +487,24 @@ void Connection::expect_replay(Replay& replay) {
   ++replays_->subscribing;
 }
 
-void Connection::suback(const mqtt::SubscribeAck& ack) {
+void Connection::suback(const mqtt::SubscribeAck& ack, std::vector<std::string> filters) {
   if (!machine_.suback(ack, shard_.answers_)) {
-    return end(Count::disconnects_refused, WillFate::publish);
+    return end(Count::disconnects_refused, WillFate::publish, DisconnectReason::client_error);
   }
   flush_answers();
+  if (filters.empty()) return;
+  // Of what has come of it: neither what was refused nor what was not there.
+  std::vector<std::string> changed;
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    const Reason reason = ack.reasons[i];
+    const bool done = ack.type == mqtt::PacketType::suback ? reason < Reason::unspecified_error
+                                                           : reason == Reason::success;
+    if (done) changed.push_back(std::move(filters[i]));
+  }
+  if (changed.empty()) return;
+  shard_.send_home(client_id_,
+                   SubscriptionsChanged{client_id_, ref_, principal_,
+                                        ack.type == mqtt::PacketType::suback, std::move(changed)});
 }
 
 bool Connection::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
@@ -496,6 +513,8 @@ bool Connection::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
   ack.type = mqtt::PacketType::unsuback;
   ack.packet_id = unsubscribe.packet_id;
   ack.reasons.clear();
+  std::vector<std::string> told;
+  if (shard_.may_tell_events()) told.assign(unsubscribe.filters.begin(), unsubscribe.filters.end());
   for (const std::string_view filter : unsubscribe.filters) {
     if (topic::check_filter(filter) != topic::Fault::none) {
       ack.reasons.push_back(Reason::topic_filter_invalid);
@@ -506,7 +525,7 @@ bool Connection::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
                                                               : Reason::no_subscription_existed);
     }
   }
-  suback(ack);
+  suback(ack, std::move(told));
   return state_ == State::established;
 }
 

@@ -17,7 +17,7 @@ void Connection::replay(Replay replay) {
     const auto& waiting = replays_->waiting;
     return waiting.size() > 1 || (waiting.size() == 1 && !waiting.front().acked);
   };
-  if (none && (!replays_ || !others_wait())) return suback(replay.ack);
+  if (none && (!replays_ || !others_wait())) return suback(replay.ack, std::move(replay.told));
   for (Replay::Filter& each : replay.filters) {
     each.live_qos0 = shard_.live_from(replay.interest, replay.own_from);
     if (!session_.kept) each.live_others = each.live_qos0;
@@ -116,7 +116,7 @@ void Connection::send_replay() {
       // Little is sent together with SUBACK, in front of what is published after it.
       if (!whole && replay.bytes < limits::page_bytes) return ask_keepers(replay);
       replay.acked = true;
-      suback(replay.ack);
+      suback(replay.ack, std::move(replay.told));
       if (state_ != State::established) return;
     }
     for (; replay.next < replay.found.size(); ++replay.next) {
@@ -128,9 +128,9 @@ void Connection::send_replay() {
     if (!whole) return ask_keepers(replay);
     replays_->waiting.pop_front();
     while (!replays_->waiting.empty() && replays_->waiting.front().filters.empty()) {
-      const mqtt::SubscribeAck ack = std::move(replays_->waiting.front().ack);
+      Replay next = std::move(replays_->waiting.front());
       replays_->waiting.pop_front();
-      suback(ack);
+      suback(next.ack, std::move(next.told));
       if (state_ != State::established) return;
     }
     if (!replays_->waiting.empty()) return next_replay();

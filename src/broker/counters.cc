@@ -89,6 +89,8 @@ const std::array<metrics::Row, counters> counter_rows{{
     {"gnomon_rechecks_total", Kind::counter, "",
      "Times a connection's identity was looked at again, since something about it had changed."},
     {"gnomon_wills_published_total", Kind::counter, "", "Wills published."},
+    {"gnomon_presence_events_total", Kind::counter, "",
+     "Life-cycle events published: of connections, failed CONNECTs and subscriptions."},
     {"gnomon_sessions_resumed_total", Kind::counter, "", "CONNECTs that found their session."},
     {"gnomon_sessions_expired_total", Kind::counter, "", "Persistent sessions that expired."},
     {"gnomon_queue_refused_total", Kind::counter, "reason=\"full\"", queue_refused},

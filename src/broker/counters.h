@@ -71,6 +71,7 @@ enum class Count : std::uint8_t {
   subscribe_refused_policy,
   rechecks,
   wills_published,
+  presence_events,
   sessions_resumed,
   sessions_expired,
   queue_refused_full,

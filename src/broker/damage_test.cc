@@ -55,6 +55,7 @@ std::vector<Row> rows() {
       {"group", records::key(Table::group, slot, 9, 1), entry.write()},
       {"share", records::key(Table::share, slot, "$share/g/t"), records::write_number(9)},
       {"hand", records::key(Table::hand, slot, 1), hand.write()},
+      {"presence", records::key(Table::presence, slot, "c"), records::Presence{}.write()},
   };
 }
 
@@ -73,7 +74,8 @@ Result<void> load(const std::vector<Row>& held) {
                  .profile = profile,
                  .store = *store,
                  .host = host,
-                 .counters = counters});
+                 .counters = counters,
+                 .random = host.random});
   return keeper.load();
 }
 

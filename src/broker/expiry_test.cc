@@ -114,7 +114,8 @@ struct Kept {
                  .profile = profile,
                  .store = *store,
                  .host = host,
-                 .counters = counters}};
+                 .counters = counters,
+                 .random = host.random}};
 };
 
 // One turn must not take out all that a session wanted: the thread has others to serve.

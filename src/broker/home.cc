@@ -5,6 +5,7 @@ namespace gnomon::broker {
 void Home::grant(Held& held, const ConnectionRef& to, std::vector<Addressed>& out) {
   held.holder = to;
   held.evicting = false;
+  held.present = {};
   out.push_back({to.shard, Grant{to, ++generation_, false, nullptr}});
 }
 
@@ -31,6 +32,11 @@ void Home::release(const std::string& client_id, const ConnectionRef& connection
   if (!(held.holder == connection)) return;
   if (held.evicting) return grant(held, held.claimant, out);
   held_.erase(it);
+}
+
+Home::Present* Home::present(const std::string& client_id) {
+  const auto it = held_.find(client_id);
+  return it == held_.end() ? nullptr : &it->second.present;
 }
 
 const ConnectionRef* Home::holder(const std::string& client_id) const {

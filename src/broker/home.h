@@ -5,7 +5,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "broker/mail.h"
+#include "broker/presence.h"
 
 namespace gnomon::broker {
 
@@ -34,6 +36,20 @@ class Home {
   void release(const std::string& client_id, const ConnectionRef& connection,
                std::vector<Addressed>& out);
 
+  // What is told of the connection that holds an id.
+  struct Present {
+    SessionIdentifier session{};
+    std::uint64_t version = 0;
+    WallTime since{};       // 0: it has not got its CONNACK yet
+    bool recorded = false;  // in the store
+  };
+  // Null: nobody holds the id.
+  [[nodiscard]] Present* present(const std::string& client_id);
+  // Calls `each(client id, Present)` for all that are held.
+  template <class F>
+  void each_present(F&& each) const {
+    for (const auto& [client_id, held] : held_) each(client_id, held.present);
+  }
   // The connection that holds the id, or null.
   [[nodiscard]] const ConnectionRef* holder(const std::string& client_id) const;
   [[nodiscard]] std::size_t size() const { return held_.size(); }
@@ -43,6 +59,7 @@ class Home {
     ConnectionRef holder;
     ConnectionRef claimant;  // valid while evicting
     bool evicting = false;
+    Present present;
   };
   void grant(Held& held, const ConnectionRef& to, std::vector<Addressed>& out);
 

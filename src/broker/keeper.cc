@@ -1,5 +1,5 @@
 // Keeper: turns, retained messages, subscriptions. Claims, wills and expiry are in
-// keeper_claims.cc, queues in keeper_queue.cc, starting in keeper_load.cc.
+// keeper_claims.cc, who is connected in keeper_presence.cc, queues in keeper_queue.cc, starting in keeper_load.cc.
 #include "broker/keeper.h"
 
 #include <algorithm>
@@ -19,6 +19,8 @@ using records::Table;
 namespace {
 // Numbers are never given out twice over runs: the run is their upper part.
 constexpr int run_shift = 40;
+// The same for the version numbers of connections, which are to stay small.
+constexpr int version_shift = 20;
 }  // namespace
 
 Keeper::Keeper(const Setup& setup)
@@ -30,8 +32,11 @@ Keeper::Keeper(const Setup& setup)
       store_(setup.store),
       host_(setup.host),
       counters_(setup.counters),
+      random_(setup.random),
+      observer_(setup.observer),
       budget_(setup.profile.held_bytes_max / 4 / static_cast<unsigned>(setup.threads)),
       index_(setup.seed, setup.profile.hash_matches_parent),
+      versions_((setup.run - 1) << version_shift),
       committer_(setup.store) {}
 
 Keeper::~Keeper() = default;
@@ -141,6 +146,8 @@ void Keeper::release(Outcome&& outcome) {
     host_.answer(joined->to, std::move(joined->joined));
   } else if (const auto* given = std::get_if<Given>(&outcome)) {
     release(*given);
+  } else if (const auto* told = std::get_if<Told>(&outcome)) {
+    told->told(told->found);
   } else {
     const Reply& reply = std::get<Reply>(outcome);
     host_.deliver(reply.to, reply.delivery);

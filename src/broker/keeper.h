@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "broker/counters.h"
 #include "broker/delivery.h"
@@ -21,6 +23,7 @@
 #include "broker/inspect.h"
 #include "broker/mail.h"
 #include "broker/outgoing.h"
+#include "broker/presence.h"
 #include "broker/profile.h"
 #include "broker/rate.h"
 #include "broker/ready_budget.h"
@@ -63,6 +66,8 @@ class KeeperHost {
   virtual void changed() = 0;
   // Publishes without a promise.
   virtual void publish(const message::Message& message) = 0;
+  // The topic of such an event; empty: nobody anywhere wants it, or nothing is told of this id.
+  virtual std::string wanted_event(EventKind kind, std::string_view client_id) = 0;
   // Reads a page of a queue elsewhere; a Page follows by mail.
   struct PageRequest {
     Page::Of of = Page::Of::session;
@@ -101,6 +106,8 @@ class Keeper {
     store::Store& store;
     KeeperHost& host;
     Counters& counters;
+    Random& random;
+    PresenceObserver* observer = nullptr;  // null: nobody follows who is connected
   };
   explicit Keeper(const Setup& setup);
   ~Keeper();
@@ -131,7 +138,8 @@ class Keeper {
   // ---- mail
   void handle(Claim& claim);
   void handle(const Release& release);
-  void handle(const Opened& opened);
+  void handle(const Opened& given);
+  void handle(const SubscriptionsChanged& changed);
   void handle(Change& change);
   void handle(const Acks& acks);
   void handle(Receive& receive);
@@ -149,6 +157,20 @@ class Keeper {
   void joined(ShardId to, Change change) { after(Answer{to, std::move(change)}); }
   // Before it: the group of this entry did not take the session.
   void refuse(Change& change, std::size_t index);
+
+  // ---- who is connected (keeper_presence.cc)
+  // Begins to tell the observer of everyone who is connected; tell_some() goes on, in each turn.
+  void tell_connected();
+  void tell_some();
+  // What becomes of a client that an operation ends: of its will, and of its session.
+  struct Dismissal {
+    bool clean_session = false, prevent_will = false;
+  };
+  // False: it is not connected and has no session.
+  using Dismissed = std::function<void(bool found)>;
+  // `told` is called once, on this thread, when the connection has ended, and the session if that
+  // is wanted, durably.
+  void dismiss(const std::string& client_id, const Dismissal& how, Dismissed told);
 
   // ---- messages
   // Names of share groups among the subscribers of an index.
@@ -175,7 +197,7 @@ class Keeper {
   // commit() has left something for the next turn. Asked before the loop sleeps: the syncer's wake
   // may have come while the turn was on its way.
   [[nodiscard]] bool has_news() const {
-    return !ended_.empty() || (waits() && store_.durable() > looked_);
+    return !ended_.empty() || telling_ < partition::slots || (waits() && store_.durable() > looked_);
   }
   // Expires sessions and publishes wills that are due. The next time there is something, or 0.
   void expire();
@@ -317,7 +339,24 @@ class Keeper {
   struct Given {
     Hand hand;
   };
-  using Outcome = std::variant<Addressed, Answer, Reply, Joined, Given>;
+  // An operation has done what it was to do.
+  struct Told {
+    Dismissed told;
+    bool found;
+  };
+  using Outcome = std::variant<Addressed, Answer, Reply, Joined, Given, Told>;
+  // A dismissal whose connection has not ended yet.
+  struct Waiting {
+    ConnectionRef connection;
+    bool clean_session;
+    Dismissed told;
+  };
+  // A connection that was open when the server ended. `due`: it is told that it is gone, unless the
+  // client is back.
+  struct LeftOpen {
+    records::Presence record;
+    WallTime due;
+  };
 
   // ---- shard_admin.cc
   [[nodiscard]] ClientView view(const Session& session) const;
@@ -350,6 +389,18 @@ class Keeper {
   // When it expires, if nobody comes back to it.
   [[nodiscard]] static WallTime end_of(const Session& session);
   void expire_session(const std::string& client_id, WallTime now);
+
+  // ---- keeper_presence.cc
+  SessionIdentifier make_identifier();
+  void number_connection(const Claim& claim, bool durable);
+  void opened(const Opened& opened);
+  void ended(const Release& release);
+  void announce(const PresenceChange& change);
+  template <class Write>
+  void tell(EventKind kind, std::string_view client_id, Write&& write);
+  void found_open(std::string_view client_id, records::Presence record, WallTime due);
+  void tell_left_open(const std::string& client_id, WallTime now);
+  bool dismissed(const Release& release);
 
   // ---- keeper_queue.cc
   Session* find(const SessionRef& ref);
@@ -416,6 +467,8 @@ class Keeper {
   store::Store& store_;
   KeeperHost& host_;
   Counters& counters_;
+  Random& random_;
+  PresenceObserver* const observer_;
 
   std::array<std::unique_ptr<Slot>, partition::slots> slots_;
   ReadyBudget budget_;  // outlives what is in it
@@ -431,6 +484,12 @@ class Keeper {
   std::unordered_map<std::string, Claim> waiting_claims_;
   std::unordered_map<std::string, Rate> claim_rates_;  // only if the profile limits them
   std::unordered_map<std::string, records::Will> wills_;
+  Versions versions_;
+  std::unordered_map<std::string, LeftOpen> left_open_;
+  std::unordered_multimap<std::string, Waiting> dismissals_;  // at most as many as calls at once
+  std::array<std::uint8_t, 4096> random_bytes_{};
+  std::size_t random_at_ = random_bytes_.size();
+  int telling_ = partition::slots;  // the slot that the observer is told of next; that: none
   std::unordered_set<std::uint64_t> retained_;  // hashes of topics; only if they are limited
 
   partition::Committer<Outcome> committer_;

@@ -83,6 +83,7 @@ void Keeper::grant(Claim& claim, Grant grant) {
   }
   grant.session_present = session != nullptr;
   leave_will(claim, grant);
+  number_connection(claim, wants_store || session != nullptr);
   if (session == nullptr && claim.expiry_seconds > 0) session = &make_session(claim, id);
   if (session != nullptr) {
     session->connection = grant.connection;
@@ -111,10 +112,12 @@ void Keeper::handle(const Release& release) {
   Home& home = slot(id).home;
   const auto* holder = home.holder(release.client_id);
   if (holder == nullptr || !(*holder == release.connection)) return;
+  const bool clean = dismissed(release);
   std::uint32_t expiry = 0;
   if (const auto known = by_client_.find(release.client_id); known != by_client_.end()) {
     Session& session = *sessions_[known->second];
     if (release.expiry_seconds) session.expiry_seconds = *release.expiry_seconds;
+    if (clean) session.expiry_seconds = 0;
     expiry = session.expiry_seconds;
     session.open = false;
     session.permissions.reset();
@@ -135,6 +138,7 @@ void Keeper::handle(const Release& release) {
   } else {
     will_of(release.client_id, release, 0);
   }
+  ended(release);
   home.release(release.client_id, release.connection, effects_);
   claim_effects(release.client_id, nullptr);
 }
@@ -306,6 +310,7 @@ void Keeper::expire() {
     const std::string client_id = std::move(deadlines_.back().client_id);
     deadlines_.pop_back();
     expire_session(client_id, now);
+    tell_left_open(client_id, now);
     if (const auto will = wills_.find(client_id);
         will != wills_.end() && will->second.due.ms != 0 && will->second.due <= now) {
       publish_will(client_id, will->second);

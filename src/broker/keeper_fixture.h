@@ -1,10 +1,13 @@
 // Test fixture: what a keeper needs of a shard, without one. For tests of this module only.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
+#include "base/random.h"
 #include "broker/keeper.h"
 
 namespace gnomon::broker::testing {
@@ -29,7 +32,12 @@ class Host final : public KeeperHost {
   void acknowledge(const Acks::Shared&) override {}
   [[nodiscard]] std::vector<std::uint64_t> seen() const override { return {}; }
   void changed() override {}
-  void publish(const message::Message&) override {}
+  void publish(const message::Message& message) override {
+    published.emplace_back(std::string(message.topic), std::string(as_text(message.payload)));
+  }
+  std::string wanted_event(EventKind kind, std::string_view client_id) override {
+    return event_topic(kind, client_id);
+  }
   void read_page(const PageRequest&) override {}
   void read_retained(const RetainedRequest&) override {}
   void request_sync() override {}
@@ -38,6 +46,8 @@ class Host final : public KeeperHost {
   [[nodiscard]] Instant now() const override { return {}; }
 
   WallTime time{1'700'000'000'000};
+  SeededRandom random{1};
+  std::vector<std::pair<std::string, std::string>> published;  // topic, payload
   int interest = 0;
   std::uint32_t granted = 0;
   Generation generation = 0;

@@ -183,6 +183,14 @@ Result<void> Keeper::load_slot(SlotId id) {
   });
   if (!walked) return walked;
 
+  walked = walk(store_, Table::presence, id, [&](std::string_view rest, std::string_view value) {
+    records::Presence record;
+    if (!record.read(value)) return false;
+    found_open(rest, std::move(record), now + profile_.will_grace);
+    return true;
+  });
+  if (!walked) return walked;
+
   return walk(store_, Table::will, id, [&](std::string_view rest, std::string_view value) {
     records::Will will;
     if (!will.read(value) || !message::decode(as_bytes(will.message))) return false;

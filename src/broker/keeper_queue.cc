@@ -206,11 +206,13 @@ void Keeper::handle(Replayed& replayed) {
 
 // ---- out
 
-void Keeper::handle(const Opened& opened) {
-  Session* session = find(opened.session);
+void Keeper::handle(const Opened& given) {
+  opened(given);
+  if (given.session.generation == 0) return;
+  Session* session = find(given.session);
   if (session == nullptr) return;
   session->open = true;
-  session->permissions = opened.permissions;
+  session->permissions = given.permissions;
   if (profile_.rates.stored_out > 0 && session->out.count() > 0) {
     session->drain = std::make_unique<Drain>(Drain{session->out.next(), {}});
   }

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "broker/authenticator.h"
+#include "broker/presence.h"
 #include "broker/reserved_topics.h"
 #include "message/message.h"
 #include "mqtt/types.h"
@@ -134,6 +135,7 @@ struct Claim {
   std::uint32_t expiry_seconds = 0;  // of the session, after the connection; 0: clean
   std::uint16_t receive_maximum = 65535;
   std::string will;  // records::Will; empty: none. Recorded durably before the grant.
+  std::string principal;
 };
 // What a connection gets of its persistent session.
 struct KeptGrant {
@@ -152,26 +154,43 @@ struct Deny {
   ConnectionRef connection;
   mqtt::Reason reason = mqtt::Reason::server_busy;
 };
-// Another connection claims the client id: end this one. Its Release is the answer, or is on its
-// way already.
+// Another connection claims the client id, or an operation ends this one. Its Release is the
+// answer, or is on its way already.
 struct Evict {
   ConnectionRef connection;
+  bool by_operation = false;
+  bool prevent_will = false;  // then only
 };
 // The connection has ended: 0x8E was written, what it published is on its way.
 struct Release {
   std::string client_id;
   ConnectionRef connection;
   bool publish_will = false;
-  std::optional<std::uint32_t> expiry_seconds;  // DISCONNECT said another one
+  std::optional<std::uint32_t> expiry_seconds{};  // DISCONNECT said another one
+  DisconnectReason why = DisconnectReason::connection_lost;
+  std::string principal{};
+};
+// CONNACK is written: the client is connected. To the home of its id, which is that of its session,
+// too: deliver.
+struct Opened {
+  std::string client_id;
+  ConnectionRef connection;
+  std::string principal;
+  runtime::Peer peer;
+  SessionRef session{};                              // generation 0: a clean one
+  std::shared_ptr<const Permissions> permissions{};  // null: everything
+};
+// It has subscribed or unsubscribed, and somebody may want to hear of it (presence.h).
+struct SubscriptionsChanged {
+  std::string client_id;
+  ConnectionRef connection;
+  std::string principal;
+  bool subscribed = true;
+  std::vector<std::string> filters{};
 };
 
 // ---- between a connection and its persistent session (control)
 
-// CONNACK is written: deliver.
-struct Opened {
-  SessionRef session;
-  std::shared_ptr<const Permissions> permissions;  // null: everything
-};
 // What its client may receive is different now: its share groups are told.
 struct SessionPermissions {
   SessionRef session;
@@ -366,8 +385,8 @@ struct Credit {
 struct LastCall {};
 
 using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Authenticated,
-                          Renewed, Claim, Grant, Deny, Evict, Release, Opened, Change, Acks,
-                          Receive, ReleaseId, Replayed, SessionPermissions, ShareJoin, ShareJoined,
+                          Renewed, Claim, Grant, Deny, Evict, Release, Opened,
+                          SubscriptionsChanged, Change, Acks, Receive, ReleaseId, Replayed, SessionPermissions, ShareJoin, ShareJoined,
                           SharePermissions, ShareLeave, Hand, HandTaken, ShareReturn, Page,
                           RetainedRequest, RetainedPage, Answered, Served, Credit, LastCall>;
 

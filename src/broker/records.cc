@@ -10,7 +10,7 @@ static_assert(std::endian::native == std::endian::little, "numbers are copied as
 namespace {
 
 constexpr char tenant = 0;
-constexpr char version = 1;
+constexpr char format = 1;
 constexpr std::size_t prefix_size = 3;
 
 void put_big(std::string& out, std::uint64_t number) {
@@ -33,7 +33,7 @@ void put_text(std::string& out, std::string_view text) {
 class Reader {
  public:
   explicit Reader(std::string_view value) : rest_(value) {
-    good_ = take<char>() == version && good_;
+    good_ = take<char>() == format && good_;
   }
   template <class T>
   T take() {
@@ -123,7 +123,7 @@ std::uint64_t take_number(std::string_view& text) {
 // ---- values
 
 std::string Will::write() const {
-  std::string out{version};
+  std::string out{format};
   put(out, generation);
   put(out, delay_seconds);
   put(out, static_cast<std::uint8_t>(expiry_seconds ? 1 : 0));
@@ -144,8 +144,23 @@ bool Will::read(std::string_view value) {
   return in.good() && !message.empty();
 }
 
+std::string Presence::write() const {
+  std::string out{format};
+  put(out, version);
+  out.append(session.begin(), session.end());
+  return out += principal;
+}
+
+bool Presence::read(std::string_view value) {
+  Reader in(value);
+  version = in.take<std::uint64_t>();
+  session = in.take<SessionIdentifier>();
+  principal = in.rest();
+  return in.good();
+}
+
 std::string Session::write() const {
-  std::string out{version};
+  std::string out{format};
   put(out, number);
   put(out, expiry_seconds);
   put(out, gone.ms);
@@ -163,7 +178,7 @@ bool Session::read(std::string_view value) {
 }
 
 std::string Subscription::write() const {
-  std::string out{version};
+  std::string out{format};
   put(out,
       static_cast<std::uint8_t>(options.qos | options.no_local << 2U |
                                 options.retain_as_published << 3U | options.retain_handling << 4U));
@@ -189,7 +204,7 @@ constexpr std::uint8_t retain_flag = 4, released_flag = 8, body_flag = 16;
 std::string Entry::write() const {
   std::string out;
   out.reserve(12 + 4 * identifiers.size() + message.size());
-  out.push_back(version);
+  out.push_back(format);
   put(out, static_cast<std::uint8_t>(qos | (retain ? retain_flag : 0) |
                                      (released ? released_flag : 0) | (body != 0 ? body_flag : 0)));
   put(out, static_cast<std::uint16_t>(identifiers.size()));
@@ -214,7 +229,7 @@ bool Entry::read(std::string_view value) {
 std::string Hand::write() const {
   std::string out;
   out.reserve(18 + filter.size() + client_id.size() + message.size());
-  out.push_back(version);
+  out.push_back(format);
   put(out, static_cast<std::uint8_t>(retain ? 1 : 0));
   put(out, number);
   put(out, identifier);
@@ -237,7 +252,7 @@ bool Hand::read(std::string_view value) {
 std::string Retained::write() const {
   std::string out;
   out.reserve(1 + sizeof run + message.size());
-  out.push_back(version);
+  out.push_back(format);
   put(out, run);
   return out.append(message);
 }
@@ -250,7 +265,7 @@ bool Retained::read(std::string_view value) {
 }
 
 std::string write_number(std::uint64_t number) {
-  std::string out{version};
+  std::string out{format};
   put(out, number);
   return out;
 }

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "broker/presence.h"
 #include "partition/slots.h"
 #include "topic/index.h"
 
@@ -33,6 +34,7 @@ enum class Table : std::uint8_t {
   group = 10,        // group number, sequence → Entry; slot of the whole `$share` filter
   share = 11,        // `$share` filter → group number
   hand = 12,         // forward sequence → Hand, on its way from this slot to a session
+  presence = 13,     // client id → Presence: of a connection that is open, with something durable
   tables             // at most 32: records/tables.h says who owns the ids behind
 };
 
@@ -58,6 +60,15 @@ struct Will {
   WallTime due{};       // 0: its connection is open
   bool grace = false;   // not kept: due only if the client does not return after a restart
   std::string message;  // encoded
+  [[nodiscard]] std::string write() const;
+  bool read(std::string_view value);
+};
+
+// What is told of the end of a connection, should the server not live to see it.
+struct Presence {
+  std::uint64_t version = 0;
+  SessionIdentifier session{};
+  std::string principal;
   [[nodiscard]] std::string write() const;
   bool read(std::string_view value);
 };

@@ -42,6 +42,7 @@ struct Replay {
   };
   std::vector<Filter> filters;
   mqtt::SubscribeAck ack;
+  std::vector<std::string> told;  // as Connection::suback() has it
   std::uint64_t own_from = 0;   // from this id on messages of the connection's shard arrive live
   std::uint64_t interest = 0;   // the change that the others acknowledge before anything is asked
   bool acked = false;           // SUBACK is sent

@@ -32,7 +32,7 @@ Shard::Shard(const Setup& setup)
       run_(setup.run),
       on_broken_(setup.on_broken),
       keeper_({setup.id, setup.shards, setup.run, setup.seed, setup.profile, setup.store, *this,
-               counters_}) {
+               counters_, setup.random, setup.presence}) {
   loop_.set_turn_handler(this);
 }
 
@@ -44,6 +44,7 @@ void Shard::join(std::span<const std::unique_ptr<Shard>> shards) {
                                             : std::make_unique<Outbox>(id_, shard->mailbox()));
     mailboxes_.push_back(&shard->mailbox());
     held_by_.push_back(&shard->held_);
+    event_filters_of_.push_back(&shard->event_filters_);
   }
   peers_.resize(shards.size());
   handovers_.resize(shards.size());
@@ -62,7 +63,7 @@ void Shard::bring_members(std::span<const std::unique_ptr<Shard>> shards) {
 // What the sessions and share groups of this shard's keeper want, in the same way.
 void Shard::introduce(std::span<const std::unique_ptr<Shard>> shards) {
   const auto tell = [&](std::string_view filter, int owner_id) {
-    note_status_filter(filter, true);
+    note_filter(filter, true);
     const bool wildcard = topic::has_wildcard(filter);
     const auto owner = static_cast<topic::OwnerId>(owner_id);
     for (const auto& shard : shards) {
@@ -100,6 +101,7 @@ bool Shard::on_turn() {
     if (Connection* connection = stopping_ ? nullptr : find(ref)) connection->unhold();
   }
   renew_connections();
+  keeper_.tell_some();
   // Mail to oneself and what the keeper decides may cause more of both; each ends after a few.
   do {
     flush_acks(id_);
@@ -311,7 +313,7 @@ void Shard::handle(Envelope& envelope) {
           },
           [&](Grant& grant) { with(grant.connection, [&](Connection& c) { c.granted(grant); }); },
           [&](Deny& deny) { with(deny.connection, [&](Connection& c) { c.denied(deny.reason); }); },
-          [&](Evict& evict) { with(evict.connection, [&](Connection& c) { c.evicted(); }); },
+          [&](Evict& evict) { with(evict.connection, [&](Connection& c) { c.evicted(evict); }); },
           [&](Change& change) {
             // To the home of its session, or back with the answer.
             if (change.answered) {

@@ -61,7 +61,8 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
     Random& random;
     Authenticator& authenticator;
     std::function<void(const Error&)> on_broken;
-    ReservedTopics* reserved = nullptr;  // null: no service is there
+    ReservedTopics* reserved = nullptr;      // null: no service is there
+    PresenceObserver* presence = nullptr;  // null: nobody follows who is connected
   };
   explicit Shard(const Setup& setup);
   ~Shard();
@@ -101,6 +102,14 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void show(std::shared_ptr<const StatusTopics> topics) { status_ = std::move(topics); }
   // Filters under `$SYS` that somebody here wants. 0 on all shards: nobody takes what is published.
   [[nodiscard]] int status_filters() const { return status_filters_; }
+  // Tells the observer of presence of everyone whose home is here and who is connected, some in each
+  // turn; in between changes are told as ever.
+  void tell_connected() { keeper_.tell_connected(); }
+  // Ends the connection of a client id whose slot is here (DISCONNECT 0x98), as Keeper has it.
+  void dismiss(const std::string& client_id, const Keeper::Dismissal& how,
+               Keeper::Dismissed told) {
+    keeper_.dismiss(client_id, how, std::move(told));
+  }
   // Asks the authenticator again about the connections of these principals, some in each turn: they
   // go on with what they may do now, or are told 0x87 and end. One whose CONNECT is being decided
   // is asked about once it is.
@@ -188,6 +197,9 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   [[nodiscard]] std::vector<std::uint64_t> seen() const override;
   void changed() override { ++generation_; }
   bool forward(const message::Message& message, const Forwarded& forwarded) override;
+  std::string wanted_event(EventKind kind, std::string_view client_id) override;
+  // Cheap: it may be that somebody wants events, of whatever.
+  [[nodiscard]] bool may_tell_events() const;
   void read_page(const PageRequest& request) override;
   void read_retained(const RetainedRequest& request) override;
   void request_sync() override { syncer_.request(id_); }
@@ -255,8 +267,9 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void unsubscribe_all(Connection& connection);
   std::uint64_t interest_changed(std::string_view filter, bool wanted, bool kept);
   // A filter came or went for the connections here, or for the keeper's sessions.
-  void note_status_filter(std::string_view filter, bool wanted) {
+  void note_filter(std::string_view filter, bool wanted) {
     if (filter.starts_with(status_prefix)) status_filters_ += wanted ? 1 : -1;
+    if (may_want_events(filter)) event_filters_.fetch_add(wanted ? 1 : -1);
   }
   // Answers a SUBSCRIBE when every shard has taken the interest, and every share group its member;
   // then what is retained is replayed.
@@ -310,6 +323,10 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   std::uint64_t generation_ = 1;  // of index_ and interest_ together
   std::shared_ptr<const StatusTopics> status_;
   int status_filters_ = 0;
+  // Filters here that events may match, and those of all shards: what others know by its hash alone
+  // says nothing of that. Interest is acknowledged behind it.
+  std::atomic<int> event_filters_{0};
+  std::vector<const std::atomic<int>*> event_filters_of_;
   Encoder encoder_;
   std::uint64_t next_message_id_;
   std::uint64_t next_request_ = 1;

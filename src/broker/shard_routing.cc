@@ -57,6 +57,22 @@ void Shard::publish(const message::Message& given) {
   publish(message, route(message.topic), nullptr);
 }
 
+bool Shard::may_tell_events() const {
+  return std::ranges::any_of(event_filters_of_,
+                             [](const std::atomic<int>* filters) { return filters->load() > 0; });
+}
+
+// A topic is built, matched and remembered only if there may be somebody.
+std::string Shard::wanted_event(EventKind kind, std::string_view client_id) {
+  if (!may_tell_events()) return {};
+  std::string topic = event_topic(kind, client_id);
+  if (topic.empty()) return topic;
+  const Route& to = route(topic);
+  const bool wanted = !to.targets.empty() || !to.online.empty() || !to.kept.empty() ||
+                      !to.groups.empty() || (to.remote | to.kept_remote) != 0;
+  return wanted ? topic : std::string();
+}
+
 void Shard::publish(const message::Message& given, Told told) {
   message::Message message = given;
   message.received = loop_.wall_now();
@@ -216,7 +232,7 @@ void Shard::unsubscribe_all(Connection& connection) {
 // ---- interest
 
 std::uint64_t Shard::interest_changed(std::string_view filter, bool wanted, bool kept) {
-  note_status_filter(filter, wanted);
+  note_filter(filter, wanted);
   if (outboxes_.size() == 1) return 0;
   InterestChange change{interest_sent_ + 1, wanted, kept, false, 0, {}};
   if (topic::has_wildcard(filter)) {

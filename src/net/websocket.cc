@@ -175,7 +175,7 @@ void WebSocketStream::read_frames(std::span<std::uint8_t> bytes) {
   if (user_ == nullptr) return;  // it has dropped the stream
   if (input.close != 0) {
     say_close(input.close, input.fault != nullptr ? input.fault : "");
-    return end(input.fault != nullptr ? runtime::Ended::error : runtime::Ended::by_peer);
+    return end(input.fault != nullptr ? runtime::Ended::error : runtime::Ended::goodbye);
   }
   if (reader_.owes_pong()) flush();
 }

@@ -56,8 +56,9 @@ struct Accepted {
   Peer peer;
 };
 
-// Why a stream ended.
-enum class Ended : std::uint8_t { by_peer, reset, error };
+// Why a stream ended. `goodbye`: its peer has said so in the protocol of a layer (a close frame of
+// WebSocket), where by_peer is the end of its bytes alone.
+enum class Ended : std::uint8_t { by_peer, reset, error, goodbye };
 
 // What a stream tells its user. All calls come on the loop's thread.
 class StreamHandler {

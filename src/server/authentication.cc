@@ -41,11 +41,17 @@ Refusal nobody(std::string why) {
 }
 
 // Of one whose time is over: until then it might do what it might.
-Refusal over(std::string why) { return {Reason::not_authorized, std::move(why)}; }
+Refusal over(std::string why) {
+  return {.why = std::move(why), .policy = false, .permissions = {}, .expired = true};
+}
 
 // Of one who may not connect, by its policies.
-Refusal refuse(identity::Denial denial, std::shared_ptr<const broker::Permissions> permissions) {
-  return {Reason::not_authorized, std::move(denial.why), denial.policy, std::move(permissions)};
+Refusal refuse(identity::Denial denial, std::shared_ptr<const broker::Permissions> permissions,
+               std::string principal) {
+  return {.why = std::move(denial.why),
+          .policy = denial.policy,
+          .permissions = std::move(permissions),
+          .principal = std::move(principal)};
 }
 
 Refusal refuse(identity::Denial denial) {
@@ -171,7 +177,8 @@ Verdict Authentication::connect(std::shared_ptr<const iam::Caller> caller,
   auto permissions =
       std::make_shared<const CallerPermissions>(std::move(caller), arn_prefix_, keys, setup_.wall);
   if (!permissions->may_connect(client_id))
-    return refuse({arn + " may not connect by this client id", true}, std::move(permissions));
+    return refuse({arn + " may not connect by this client id", true}, std::move(permissions),
+                  principal);
   return Identity{principal, std::move(permissions), until};
 }
 
@@ -215,7 +222,7 @@ Verdict Authentication::look_up(const Who& who) {
 
 Verdict Authentication::connect(const Who& who, const Remembered& remembered) {
   if (auto denial = setup_.devices.connect(remembered.admission, who.arrival))
-    return refuse(std::move(*denial), remembered.permissions);
+    return refuse(std::move(*denial), remembered.permissions, remembered.admission.principal);
   return Identity{remembered.admission.principal, remembered.permissions,
                   remembered.admission.not_after, who.basis};
 }
