@@ -79,14 +79,14 @@ constexpr int rechecks_open_max = 1024;             // of these, not answered; A
 constexpr int shards_max = 32;                      // two owners each in one 64-bit mask
 constexpr std::size_t mail_block_bytes = 64 * KiB;  // messages for another shard, encoded
 constexpr int mail_credits = 64;                    // blocks that one shard may owe another
-constexpr std::size_t interest_acks_remembered = 1024;  // of each other shard
-constexpr std::size_t route_topics_max = 8192;          // remembered; a power of two
-constexpr std::size_t route_targets_max = 1 << 20;      // of all of them
+constexpr std::size_t interest_acks_remembered = 1024;   // of each other shard
+constexpr std::size_t route_topics_max = 8192;           // remembered; a power of two
+constexpr std::size_t route_targets_max = 1 << 20;       // of all of them
 constexpr std::size_t versions_remembered_max = 65'536;  // of who has gone, in an hour; AWS: –
-constexpr std::chrono::hours versions_remembered{1};      // by then they begin anew; AWS: 1 hour
-constexpr std::size_t event_topics_bytes = 64 * KiB;      // of filters in one event; AWS: –
-constexpr std::size_t rates_remembered_max = 65'536;    // client ids, topics: compat = "aws"
-constexpr int unauthenticated_max = 4096;               // connections without a CONNACK; AWS: –
+constexpr std::chrono::hours versions_remembered{1};     // by then they begin anew; AWS: 1 hour
+constexpr std::size_t event_topics_bytes = 64 * KiB;     // of filters in one event; AWS: –
+constexpr std::size_t rates_remembered_max = 65'536;     // client ids, topics: compat = "aws"
+constexpr int unauthenticated_max = 4096;                // connections without a CONNACK; AWS: –
 
 // ---- the wall clock (wall_guard.h)
 // A step as NTP makes one at start, or a pause as of a machine that moves, is below; expiries worth

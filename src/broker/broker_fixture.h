@@ -74,13 +74,14 @@ class Broker {
   // On a store in memory, or on one that a test can crash.
   explicit Broker(int count, std::uint64_t seed = 1, Profile given = {},
                   std::unique_ptr<store::LossyStore> on = nullptr,
-                  ReservedTopics* reserved = nullptr)
+                  ReservedTopics* reserved = nullptr, PresenceObserver* presence = nullptr)
       : profile(given),
         network(seed),
         random(seed),
         count_(count),
         seed_(seed),
-        reserved_(reserved) {
+        reserved_(reserved),
+        presence_(presence) {
     lossy = on.get();
     store = on ? std::move(on) : store::make_memory_store();
     control = network.make_loop();
@@ -90,7 +91,7 @@ class Broker {
           for (const runtime::Accepted& connection : accepted) {
             const std::size_t i = next_shard++ % shards.size();
             shards[i]->load_counter().fetch_add(1);
-            loops[i]->post([shard = shards[i].get(), connection] { shard->adopt(connection); });
+            loops[i]->post([this, i, connection] { adopt(*loops[i], *shards[i], connection); });
           }
         }));
     control->start("control");
@@ -140,8 +141,19 @@ class Broker {
   std::unique_ptr<runtime::Listener> listener;
   std::size_t next_shard = 0;  // connections are dealt out in turn; a test may set it
   std::uint64_t runs = 0;
+  std::shared_ptr<const Proof> proof;  // of those that connect
 
  private:
+  // Until the shard has the stream.
+  struct Unheard final : runtime::StreamHandler {
+    void on_bytes(ByteView) override {}
+    void on_ended(runtime::Ended) override {}
+  };
+  void adopt(runtime::Loop& loop, Shard& shard, const runtime::Accepted& connection) {
+    if (!proof) return shard.adopt(connection);
+    Unheard unheard;
+    shard.adopt(loop.adopt(connection, unheard), {}, proof);
+  }
   void start() {
     ++runs;
     syncer.requested = false;
@@ -155,7 +167,7 @@ class Broker {
                        [](const Error& error) {
                          throw std::runtime_error("the store is broken: " + error.message);
                        },
-                       reserved_}));
+                       reserved_, presence_}));
     }
     for (auto& shard : shards) shard->join(shards);
     if (lossy != nullptr) {
@@ -176,6 +188,7 @@ class Broker {
   int count_;
   std::uint64_t seed_;
   ReservedTopics* reserved_;
+  PresenceObserver* presence_;
 };
 
 class Client {

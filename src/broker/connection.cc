@@ -134,8 +134,8 @@ bool Connection::handle(mqtt::Event event) {
 void Connection::evicted(const Evict& evict) {
   if (state_ == State::ended) return;
   if (evict.by_operation) {
-    disconnect(Reason::administrative_action, "DeleteConnection",
-               Count::disconnects_administrative, DisconnectReason::api_initiated_disconnect,
+    disconnect(Reason::administrative_action, "DeleteConnection", Count::disconnects_administrative,
+               DisconnectReason::api_initiated_disconnect,
                evict.prevent_will ? WillFate::drop : WillFate::publish);
     return;
   }

@@ -299,8 +299,7 @@ class Connection final : public runtime::StreamHandler, private runtime::Timer {
                   WillFate fate = WillFate::publish);
   bool refuse_connect(mqtt::Reason reason, const char* what, Count count);
   // `why`: as it is told of one that is established.
-  void end(Count count, WillFate fate,
-           DisconnectReason why = DisconnectReason::connection_lost);
+  void end(Count count, WillFate fate, DisconnectReason why = DisconnectReason::connection_lost);
   void tell_failure(std::string_view principal);
 
   Shard& shard_;

@@ -128,8 +128,8 @@ bool Connection::authenticated(Verdict verdict) {
   return state_ != State::ended;
 }
 
-// A CONNECT that its policies refuse, or its will (AWS IoT: "Connect attempt failure event"). It has
-// no place at home, nor an order among what is told from there.
+// A CONNECT that its policies refuse, or its will (AWS IoT: "Connect attempt failure event"). It
+// has no place at home, nor an order among what is told from there.
 void Connection::tell_failure(std::string_view principal) {
   const std::string topic = shard_.wanted_event(EventKind::connect_failed, client_id_);
   if (topic.empty()) return;
@@ -190,11 +190,11 @@ void Connection::renewed(std::uint32_t number, Verdict verdict) {
   if (state_ == State::established) {
     // It may come back as soon as it can be found out who it is (0x88 is for CONNACK alone).
     const bool trouble = reason == Reason::server_unavailable;
-    const DisconnectReason told =
-        trouble                     ? DisconnectReason::server_error
-        : refusal.policy            ? DisconnectReason::forbidden_access
-        : refusal.expired && proof_ ? DisconnectReason::websocket_ttl_expiration
-                                    : DisconnectReason::auth_error;
+    const DisconnectReason told = trouble          ? DisconnectReason::server_error
+                                  : refusal.policy ? DisconnectReason::forbidden_access
+                                  : refusal.expired && proof_
+                                      ? DisconnectReason::websocket_ttl_expiration
+                                      : DisconnectReason::auth_error;
     disconnect(trouble ? Reason::server_busy : Reason::not_authorized, why.c_str(),
                trouble ? Count::disconnects_refused : Count::disconnects_policy, told);
   } else {  // the answer to its claim finds it ended, and gives the client id back

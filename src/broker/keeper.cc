@@ -1,5 +1,6 @@
 // Keeper: turns, retained messages, subscriptions. Claims, wills and expiry are in
-// keeper_claims.cc, who is connected in keeper_presence.cc, queues in keeper_queue.cc, starting in keeper_load.cc.
+// keeper_claims.cc, who is connected in keeper_presence.cc, queues in keeper_queue.cc, starting in
+// keeper_load.cc.
 #include "broker/keeper.h"
 
 #include <algorithm>

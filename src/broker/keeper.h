@@ -197,7 +197,8 @@ class Keeper {
   // commit() has left something for the next turn. Asked before the loop sleeps: the syncer's wake
   // may have come while the turn was on its way.
   [[nodiscard]] bool has_news() const {
-    return !ended_.empty() || telling_ < partition::slots || (waits() && store_.durable() > looked_);
+    return !ended_.empty() || telling_ < partition::slots ||
+           (waits() && store_.durable() > looked_);
   }
   // Expires sessions and publishes wills that are due. The next time there is something, or 0.
   void expire();

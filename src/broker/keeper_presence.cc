@@ -143,8 +143,7 @@ void Keeper::tell_left_open(const std::string& client_id, WallTime now) {
   const SlotId id = slot_of_client(client_id);
   // A connection that waits for its CONNACK may have left its own by now.
   const Home::Present* present = slot(id).home.present(client_id);
-  if (present == nullptr || !present->recorded)
-    erase(records::key(Table::presence, id, client_id));
+  if (present == nullptr || !present->recorded) erase(records::key(Table::presence, id, client_id));
   announce({.client_id = client_id,
             .connected = false,
             .at = now,

@@ -385,10 +385,10 @@ struct Credit {
 struct LastCall {};
 
 using Mail = std::variant<Data, Deliveries, Kept, InterestChange, InterestAck, Authenticated,
-                          Renewed, Claim, Grant, Deny, Evict, Release, Opened,
-                          SubscriptionsChanged, Change, Acks, Receive, ReleaseId, Replayed, SessionPermissions, ShareJoin, ShareJoined,
-                          SharePermissions, ShareLeave, Hand, HandTaken, ShareReturn, Page,
-                          RetainedRequest, RetainedPage, Answered, Served, Credit, LastCall>;
+                          Renewed, Claim, Grant, Deny, Evict, Release, Opened, SubscriptionsChanged,
+                          Change, Acks, Receive, ReleaseId, Replayed, SessionPermissions, ShareJoin,
+                          ShareJoined, SharePermissions, ShareLeave, Hand, HandTaken, ShareReturn,
+                          Page, RetainedRequest, RetainedPage, Answered, Served, Credit, LastCall>;
 
 struct Envelope {
   ShardId from = 0;

@@ -44,9 +44,9 @@ struct PresenceChange {
   bool connected = false;
   WallTime at{};
   DisconnectReason why = DisconnectReason::connection_lost;  // it has gone
-  std::uint64_t version = 0;         // grows with each connection of the client id
-  SessionIdentifier session{};       // of both, its coming and its going
-  std::string_view principal{};      // empty in what PresenceObserver::presence() is told again
+  std::uint64_t version = 0;            // grows with each connection of the client id
+  SessionIdentifier session{};          // of both, its coming and its going
+  std::string_view principal{};         // empty in what PresenceObserver::presence() is told again
   const runtime::Peer* peer = nullptr;  // of one who comes now
 };
 

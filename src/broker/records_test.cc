@@ -44,6 +44,7 @@ TEST_CASE("keys of version 1, byte for byte: they are on disk for ever") {
   CHECK(static_cast<int>(Table::group) == 10);
   CHECK(static_cast<int>(Table::share) == 11);
   CHECK(static_cast<int>(Table::hand) == 12);
+  CHECK(static_cast<int>(Table::presence) == 13);
 }
 
 TEST_CASE("keys sort as their numbers do") {
@@ -107,6 +108,21 @@ void check_truncations(const std::string& value, std::size_t fixed) {
   std::string newer = value;
   newer[0] = 2;
   CHECK_FALSE(record.read(newer));
+}
+
+TEST_CASE("Presence: round trip and bytes") {
+  Presence presence;
+  presence.version = 0x0102;
+  presence.session = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+  presence.principal = "P";
+  const std::string value = presence.write();
+  CHECK(hex(value) == packed("01 0201000000000000 0102030405060708090a0b0c0d0e0f10 50"));
+  Presence again;
+  REQUIRE(again.read(value));
+  CHECK(again.version == 0x0102);
+  CHECK(again.session == presence.session);
+  CHECK(again.principal == "P");
+  check_truncations<Presence>(value, value.size() - 1);
 }
 
 TEST_CASE("Will: round trip and bytes") {

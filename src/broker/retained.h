@@ -43,10 +43,10 @@ struct Replay {
   std::vector<Filter> filters;
   mqtt::SubscribeAck ack;
   std::vector<std::string> told;  // as Connection::suback() has it
-  std::uint64_t own_from = 0;   // from this id on messages of the connection's shard arrive live
-  std::uint64_t interest = 0;   // the change that the others acknowledge before anything is asked
-  bool acked = false;           // SUBACK is sent
-  std::vector<Source> sources;  // by shard; empty: not begun
+  std::uint64_t own_from = 0;     // from this id on messages of the connection's shard arrive live
+  std::uint64_t interest = 0;     // the change that the others acknowledge before anything is asked
+  bool acked = false;             // SUBACK is sent
+  std::vector<Source> sources;    // by shard; empty: not begun
   std::vector<RetainedPage::Entry> found;  // from `next` on to be sent
   std::size_t next = 0, bytes = 0;
 };

@@ -61,7 +61,7 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
     Random& random;
     Authenticator& authenticator;
     std::function<void(const Error&)> on_broken;
-    ReservedTopics* reserved = nullptr;      // null: no service is there
+    ReservedTopics* reserved = nullptr;    // null: no service is there
     PresenceObserver* presence = nullptr;  // null: nobody follows who is connected
   };
   explicit Shard(const Setup& setup);
@@ -102,12 +102,11 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   void show(std::shared_ptr<const StatusTopics> topics) { status_ = std::move(topics); }
   // Filters under `$SYS` that somebody here wants. 0 on all shards: nobody takes what is published.
   [[nodiscard]] int status_filters() const { return status_filters_; }
-  // Tells the observer of presence of everyone whose home is here and who is connected, some in each
-  // turn; in between changes are told as ever.
+  // Tells the observer of presence of everyone whose home is here and who is connected, some in
+  // each turn; in between changes are told as ever.
   void tell_connected() { keeper_.tell_connected(); }
   // Ends the connection of a client id whose slot is here (DISCONNECT 0x98), as Keeper has it.
-  void dismiss(const std::string& client_id, const Keeper::Dismissal& how,
-               Keeper::Dismissed told) {
+  void dismiss(const std::string& client_id, const Keeper::Dismissal& how, Keeper::Dismissed told) {
     keeper_.dismiss(client_id, how, std::move(told));
   }
   // Asks the authenticator again about the connections of these principals, some in each turn: they

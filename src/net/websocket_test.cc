@@ -163,7 +163,7 @@ TEST_CASE("any bytes both ways, however the network splits them, over our client
     CHECK(world.client.got == sent);
     world.client.stream.reset();
     world.network.run();
-    CHECK(world.end().ended == runtime::Ended::by_peer);
+    CHECK(world.end().ended == runtime::Ended::goodbye);
   }
 }
 
@@ -195,7 +195,7 @@ TEST_CASE("a close frame is echoed, after the payload before it was given") {
   CHECK(world.exchange(*client, binary("last") + std::string(as_text(close.view())) + "rubbish") ==
         plain(WebSocketOpcode::close, "\x03\xe9"));
   CHECK(world.end().got == "last");
-  CHECK(world.end().ended == runtime::Ended::by_peer);
+  CHECK(world.end().ended == runtime::Ended::goodbye);
   CHECK(client->closed_by_server());
 }
 

@@ -35,6 +35,7 @@ class Service;
 
 namespace gnomon::operations {
 
+class Connections;
 class Publisher;
 
 // What handlers work with. Borrowed; all of it may be used by any thread.
@@ -46,6 +47,7 @@ struct World {
   std::string endpoint;  // "localhost": what DescribeEndpoint tells
   shadow::Service* shadows = nullptr;
   Publisher* publisher = nullptr;
+  Connections* connections = nullptr;
 };
 
 // One call. Borrowed.

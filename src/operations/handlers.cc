@@ -23,7 +23,7 @@ constexpr Group groups[] = {
     {"iam", iam_policies},       {"iam", iam_attachments},       {"sts", sts},
     {"gnomon", gnomon_policy},   {"iot-data", iot_data_publish}, {"iot-data", iot_data_shadows},
     {"gnomon", gnomon_shadows},  {"iot", iot_indexing},          {"iot", iot_indices},
-    {"iot", iot_dynamic_groups},
+    {"iot", iot_dynamic_groups}, {"iot-data", iot_data_connections},
 };
 
 using Map = std::unordered_map<const api::Operation*, Handler>;

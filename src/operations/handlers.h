@@ -34,6 +34,7 @@ Entries iot_indices();
 Entries iot_dynamic_groups();
 Entries iot_data_publish();
 Entries iot_data_shadows();
+Entries iot_data_connections();
 Entries iam_users();
 Entries iam_roles();
 Entries iam_entities();

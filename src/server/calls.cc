@@ -84,7 +84,7 @@ bool is_open(const net::Request& head, const Arrival& arrival) {
 Calls::Calls(const Setup& setup)
     : setup_(setup),
       world_{setup.registry, setup.iam,      setup.provisioning, setup.devices,
-             setup.endpoint, &setup.shadows, &setup.publisher},
+             setup.endpoint, &setup.shadows, &setup.publisher,   &setup.connections},
       door_({world_, setup.random, setup.shown, setup.clock, counts_}) {}
 
 std::shared_ptr<Calls::Place> Calls::take_place() {

@@ -31,6 +31,7 @@ class Calls {
     identity::Devices& devices;
     shadow::Service& shadows;
     operations::Publisher& publisher;
+    operations::Connections& connections;
     std::string endpoint;  // what DescribeEndpoint tells
     Random& random;
     const WallClock& shown;

@@ -27,6 +27,7 @@
 #include "server/calls.h"
 #include "server/claims.h"
 #include "server/clock_record.h"
+#include "server/connections.h"
 #include "server/effects.h"
 #include "server/front.h"
 #include "server/indexing.h"
@@ -107,6 +108,7 @@ struct Server::State {
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<Effects> effects;
   std::optional<Publishing> publishing;
+  std::optional<Connections> connections;
   std::unique_ptr<Calls> calls;
   std::unique_ptr<Indexing> indexing;
   std::unique_ptr<Shadows>
@@ -259,12 +261,13 @@ void Server::State::make_shards(std::uint64_t run) {
                          const std::function<void()>& then) { then(); },
                       [](const std::function<void()>& then) { then(); }});
   publishing.emplace(Publishing::Setup{loops, shards, profile});
+  connections.emplace(loops, shards);
   adoptions.resize(shards.size());
   effects =
       std::make_unique<Effects>(Effects::Setup{*control, loops, shards, ports.store, *syncer,
                                                *authentication, [this] { indexing->changed(); }});
   calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning, *devices, *shadows,
-                                               *publishing, config.endpoint_domain, ports.random,
+                                               *publishing, *connections, config.endpoint_domain, ports.random,
                                                ports.shown, ports.clock, ports.calls, *effects});
 }
 
