@@ -220,6 +220,7 @@ TEST_CASE("one that was remembered expires all the same, and is nobody once it i
   const auto over = world.ask({"192.0.2.1", good.der()}, good.id());
   CHECK(said(over) == "not authorized");
   CHECK(std::get<Refusal>(*over).permissions == nullptr);  // it may do until its end what it might
+  CHECK(std::get<Refusal>(*over).expired);
   world.wall.advance(-std::chrono::hours(24) - std::chrono::seconds(2));
   CHECK(said(world.ask("192.0.2.1", good.der())) == "not authorized");
   world.wall.advance(std::chrono::seconds(1));
@@ -437,6 +438,8 @@ TEST_CASE("who has signed the upgrade acts by that signature alone, as the polic
   const Verdict other = ann.ask(proof, "bob");
   REQUIRE(std::holds_alternative<Refusal>(other));
   CHECK(std::get<Refusal>(other).policy);
+  CHECK_FALSE(std::get<Refusal>(other).expired);
+  CHECK(std::get<Refusal>(other).principal == principal);
   CHECK(std::get<Refusal>(other).permissions->may_publish("t", false));
 
   iam::Caller root;
@@ -473,6 +476,7 @@ TEST_CASE("who has signed is asked about again as IAM knows them now") {
   const Verdict over = ann.ask(temporary, "ann-1", true);
   REQUIRE(std::holds_alternative<Refusal>(over));
   CHECK(std::get<Refusal>(over).permissions == nullptr);
+  CHECK(std::get<Refusal>(over).expired);
   REQUIRE(iam::update_access_key(world.iam, "Ann", lasting, false));
   CHECK(std::holds_alternative<Refusal>(ann.ask(proof, "ann-1", true)));
 }
