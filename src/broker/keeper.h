@@ -399,7 +399,7 @@ class Keeper {
   void announce(const PresenceChange& change);
   template <class Write>
   void tell(EventKind kind, std::string_view client_id, Write&& write);
-  void found_open(std::string_view client_id, records::Presence record, WallTime due);
+  void note_left_open(std::string_view client_id, records::Presence record, WallTime due);
   void tell_left_open(const std::string& client_id, WallTime now);
   bool dismissed(const Release& release);
 

@@ -186,7 +186,7 @@ Result<void> Keeper::load_slot(SlotId id) {
   walked = walk(store_, Table::presence, id, [&](std::string_view rest, std::string_view value) {
     records::Presence record;
     if (!record.read(value)) return false;
-    found_open(rest, std::move(record), now + profile_.will_grace);
+    note_left_open(rest, std::move(record), now + profile_.will_grace);
     return true;
   });
   if (!walked) return walked;

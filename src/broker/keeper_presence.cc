@@ -129,7 +129,7 @@ void Keeper::tell(EventKind kind, std::string_view client_id, Write&& write) {
 
 // ---- connections that were open when the server ended
 
-void Keeper::found_open(std::string_view client_id, records::Presence record, WallTime due) {
+void Keeper::note_left_open(std::string_view client_id, records::Presence record, WallTime due) {
   versions_.left(std::string(client_id), record.version, host_.now());
   schedule(due, std::string(client_id));
   left_open_.insert_or_assign(std::string(client_id), LeftOpen{std::move(record), due});

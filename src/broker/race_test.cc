@@ -174,7 +174,8 @@ bool live(const runtime::Address& address, const std::string& id, std::uint64_t 
                        {.filter = exact},
                        {.filter = "race/#"},
                        {.filter = "$share/one/race/+"},
-                       {.filter = "$share/two/race/#"}};
+                       {.filter = "$share/two/race/#"},
+                       {.filter = "$aws/events/#"}};
   for (auto& entry : subscribe.entries) entry.qos = static_cast<std::uint8_t>(chance % 3);
   client.machine.subscribe(subscribe, client.out);
   if (!client.wait_for(Event::suback)) return false;
@@ -189,7 +190,7 @@ bool live(const runtime::Address& address, const std::string& id, std::uint64_t 
   }
   mqtt::Unsubscribe unsubscribe;
   unsubscribe.packet_id = 20;
-  unsubscribe.filters = {"race/+", "race/#", "$share/two/race/#"};
+  unsubscribe.filters = {"race/+", "race/#", "$share/two/race/#", "$aws/events/#"};
   client.machine.unsubscribe(unsubscribe, client.out);
   if (!client.wait_for(Event::suback)) return false;
   if (chance % 3 == 0) return true;  // without DISCONNECT: the will goes out
@@ -215,6 +216,7 @@ TEST_CASE("take-over, subscribe and publish race on threads") {
   CHECK(complete > 0);
   CHECK(broker.total(Count::disconnects_taken_over) > 0);
   CHECK(broker.total(Count::wills_published) > 0);
+  CHECK(broker.total(Count::presence_events) > 0);
   CHECK(broker.total(Count::sessions_resumed) > 0);
   CHECK(broker.total(Count::disconnects_protocol) == 0);
   CHECK(broker.total(Count::connect_timeouts) == 0);
