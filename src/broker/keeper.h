@@ -160,7 +160,8 @@ class Keeper {
 
   // ---- who is connected (keeper_presence.cc)
   // Begins to tell the observer of everyone who is connected; tell_some() goes on, in each turn.
-  void tell_connected();
+  // `then` is called on this thread when all were told, and what it has written is durable.
+  void tell_connected(std::function<void()> then);
   void tell_some();
   // What becomes of a client that an operation ends: of its will, and of its session.
   struct Dismissal {
@@ -490,6 +491,7 @@ class Keeper {
   std::unordered_multimap<std::string, Waiting> dismissals_;  // at most as many as calls at once
   std::array<std::uint8_t, 4096> random_bytes_{};
   std::size_t random_at_ = random_bytes_.size();
+  std::vector<std::function<void()>> all_told_;  // who waits for it
   int telling_ = partition::slots;  // the slot that the observer is told of next; that: none
   std::unordered_set<std::uint64_t> retained_;  // hashes of topics; only if they are limited
 

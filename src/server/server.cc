@@ -266,9 +266,9 @@ void Server::State::make_shards(std::uint64_t run) {
   effects =
       std::make_unique<Effects>(Effects::Setup{*control, loops, shards, ports.store, *syncer,
                                                *authentication, [this] { indexing->changed(); }});
-  calls = std::make_unique<Calls>(Calls::Setup{*registry, *iam, *provisioning, *devices, *shadows,
-                                               *publishing, *connections, config.endpoint_domain, ports.random,
-                                               ports.shown, ports.clock, ports.calls, *effects});
+  calls = std::make_unique<Calls>(Calls::Setup{
+      *registry, *iam, *provisioning, *devices, *shadows, *publishing, *connections,
+      config.endpoint_domain, ports.random, ports.shown, ports.clock, ports.calls, *effects});
 }
 
 // Numbers that must never be given out twice begin with the number of the run. With it the time is
