@@ -365,9 +365,13 @@ TEST_CASE("an observer is told in order, with the batch of that home, and again 
   std::map<std::string, std::string> sessions;
   for (const Event& event : std::exchange(follower.told, {}))
     sessions[event.client] = event.session;
+  int all_told = 0;
   for (std::size_t i = 0; i < broker.shards.size(); ++i)
-    broker.loops[i]->post([shard = broker.shards[i].get()] { shard->tell_connected(); });
+    broker.loops[i]->post([shard = broker.shards[i].get(), &all_told] {
+      shard->tell_connected([&] { ++all_told; });
+    });
   broker.run();
+  CHECK(all_told == 3);
   CHECK(follower.told.size() == 49);
   for (const Event& event : follower.told) {
     CHECK(event.type == "connected");

@@ -103,8 +103,8 @@ class Shard final : public runtime::TurnHandler, private KeeperHost {
   // Filters under `$SYS` that somebody here wants. 0 on all shards: nobody takes what is published.
   [[nodiscard]] int status_filters() const { return status_filters_; }
   // Tells the observer of presence of everyone whose home is here and who is connected, some in
-  // each turn; in between changes are told as ever.
-  void tell_connected() { keeper_.tell_connected(); }
+  // each turn; in between changes are told as ever. `then`: as Keeper has it.
+  void tell_connected(std::function<void()> then) { keeper_.tell_connected(std::move(then)); }
   // Ends the connection of a client id whose slot is here (DISCONNECT 0x98), as Keeper has it.
   void dismiss(const std::string& client_id, const Keeper::Dismissal& how, Keeper::Dismissed told) {
     keeper_.dismiss(client_id, how, std::move(told));
