@@ -159,8 +159,8 @@ class Keeper {
   void refuse(Change& change, std::size_t index);
 
   // ---- who is connected (keeper_presence.cc)
-  // Begins to tell the observer of everyone who is connected; tell_some() goes on, in each turn,
-  // and calls `then` when it is through.
+  // Begins to tell the observer of everyone who is connected; tell_some() goes on, in each turn.
+  // `then` is called on this thread when all were told, and what it has written is durable.
   void tell_connected(std::function<void()> then);
   void tell_some();
   // What becomes of a client that an operation ends: of its will, and of its session.
@@ -198,7 +198,8 @@ class Keeper {
   // commit() has left something for the next turn. Asked before the loop sleeps: the syncer's wake
   // may have come while the turn was on its way.
   [[nodiscard]] bool has_news() const {
-    return !ended_.empty() || !told_all_.empty() || (waits() && store_.durable() > looked_);
+    return !ended_.empty() || telling_ < partition::slots ||
+           (waits() && store_.durable() > looked_);
   }
   // Expires sessions and publishes wills that are due. The next time there is something, or 0.
   void expire();
@@ -490,7 +491,7 @@ class Keeper {
   std::unordered_multimap<std::string, Waiting> dismissals_;  // at most as many as calls at once
   std::array<std::uint8_t, 4096> random_bytes_{};
   std::size_t random_at_ = random_bytes_.size();
-  std::vector<std::function<void()>> told_all_;  // whom it is told when the observer knows all
+  std::vector<std::function<void()>> all_told_;  // who waits for it
   int telling_ = partition::slots;  // the slot that the observer is told of next; that: none
   std::unordered_set<std::uint64_t> retained_;  // hashes of topics; only if they are limited
 

@@ -155,16 +155,18 @@ void Keeper::tell_left_open(const std::string& client_id, WallTime now) {
 
 // ---- everybody who is connected
 
+// Who is told already begins from the front with whoever asks now.
 void Keeper::tell_connected(std::function<void()> then) {
-  told_all_.push_back(std::move(then));
-  if (observer_ != nullptr) telling_ = 0;
+  telling_ = 0;
+  all_told_.push_back(std::move(then));
 }
 
 // Of one slot: a turn is not to be long.
 void Keeper::tell_some() {
+  if (telling_ == partition::slots) return;
   while (telling_ < partition::slots) {
     const auto& slot = slots_[static_cast<std::size_t>(telling_++)];
-    if (slot == nullptr || slot->home.size() == 0) continue;
+    if (observer_ == nullptr || slot == nullptr || slot->home.size() == 0) continue;
     slot->home.each_present([&](const std::string& client_id, const Home::Present& present) {
       if (present.since.ms == 0) return;
       observer_->presence({.client_id = client_id,
@@ -174,9 +176,10 @@ void Keeper::tell_some() {
                            .session = present.session},
                           committer_.batch());
     });
-    return;
+    if (telling_ < partition::slots) return;
   }
-  for (const auto& then : std::exchange(told_all_, {})) then();
+  for (auto& then : std::exchange(all_told_, {}))
+    after(Told{[then = std::move(then)](bool) { then(); }, true});
 }
 
 // ---- who an operation ends

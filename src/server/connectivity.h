@@ -33,7 +33,7 @@ class Connectivity final : public broker::PresenceObserver {
 
   // What is indexed from now on. `then` is called once all homes know, on the loop of the last one.
   void set_index(const index::Configuration& what, const std::function<void()>& then);
-  // Records all who are connected. `then` as above, when they are applied or about to be.
+  // Records all who are connected. `then` as above, when what was written is durable.
   void record_all(const std::function<void()>& then);
 
  private:
