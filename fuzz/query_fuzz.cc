@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/fuzzing.h"
 #include "index/plan.h"
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <set>
 #include <unordered_map>
 
@@ -99,24 +100,18 @@ std::string text_of(double number) {
   return {digits, end};
 }
 
-// Each different value of a thing once: a number that is written as an attribute is one, too. The
-// first is the value for comparing, the second for showing.
-std::vector<std::pair<std::string, std::string>> distinct(const std::vector<Value>& values) {
-  std::vector<std::pair<std::string, std::string>> all;
+// Each different value of a thing once: a number that is written as an attribute is one, too. By
+// what they are compared by; with what is shown, the first of equal ones.
+std::map<std::string, std::string> distinct(const std::vector<Value>& values) {
+  std::map<std::string, std::string> all;
   for (const Value& value : values) {
     if (value.kind == Value::Kind::text) {
       const auto number = index::number_of(value.text);
-      all.emplace_back(number ? text_of(*number) : index::folded(value.text),
-                       std::string(value.text));
+      all.emplace(number ? text_of(*number) : index::folded(value.text), value.text);
     } else {
-      all.emplace_back(text_of(value.number), text_of(value.number));
+      all.emplace(text_of(value.number), text_of(value.number));
     }
   }
-  std::ranges::stable_sort(
-      all, {}, [](const auto& pair) -> const auto& { return pair.first; });
-  const auto rest = std::ranges::unique(
-      all, {}, [](const auto& pair) -> const auto& { return pair.first; });
-  all.erase(rest.begin(), rest.end());
   return all;
 }
 
@@ -157,7 +152,7 @@ Reply<std::uint64_t> cardinality(const registry::Registry& registry, const Aggre
   std::set<std::string> seen;
   auto done =
       each_thing(registry, aggregate, [&](const std::vector<Value>& values) -> Reply<Nothing> {
-        for (auto& [value, shown] : distinct(values)) seen.insert(std::move(value));
+        for (const auto& [value, shown] : distinct(values)) seen.insert(value);
         if (seen.size() > limits::distinct_values_max)
           return too_many("values", limits::distinct_values_max);
         return Nothing{};
@@ -203,9 +198,9 @@ Reply<Buckets> buckets(const registry::Registry& registry, const Aggregate& aggr
   auto done =
       each_thing(registry, aggregate, [&](const std::vector<Value>& values) -> Reply<Nothing> {
         ++made.total;
-        for (auto& [value, shown] : distinct(values)) {
+        for (const auto& [value, shown] : distinct(values)) {
           Buckets::Bucket& bucket = counted[value];
-          if (bucket.count++ == 0) bucket.value = std::move(shown);
+          if (bucket.count++ == 0) bucket.value = shown;
         }
         if (counted.size() > limits::distinct_values_max)
           return too_many("values", limits::distinct_values_max);

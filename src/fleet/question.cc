@@ -124,7 +124,9 @@ Reply<std::vector<Dynamic>> dynamic_groups(const registry::Registry& registry,
                                            const Configuration& what) {
   auto groups = registry::dynamic_groups(registry);
   if (!groups) return groups.error();
-  std::ranges::stable_sort(*groups, {}, [](const auto& group) { return group.created.ms; });
+  std::ranges::sort(*groups, {}, [](const registry::DynamicGroup& group) {
+    return std::pair(group.created.ms, std::string_view(group.name));
+  });
   std::vector<Dynamic> read;
   for (registry::DynamicGroup& group : *groups) {
     // One whose fields are not indexed any more has nothing in it.
