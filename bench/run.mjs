@@ -116,7 +116,7 @@ async function measure(row, subject, generator, options) {
 
 // What must be zero in every measurement: a broker that loses is fast for nothing.
 const faults = ['lost', 'out_of_order', 'unacknowledged', 'refused', 'wrong_acks', 'closed',
-  'bystander_lost'];
+  'bystander_lost', 'rejected'];
 const faultsOf = (figures, allowed = []) => faults
   .filter((key) => (figures[key] ?? 0) !== 0 && !allowed.includes(key))
   .map((key) => `${key.replaceAll('_', ' ')} ${figures[key]}`).join(', ');

@@ -69,11 +69,13 @@ constexpr auto kinds = std::to_array<Kind>({
     {"shadows", "Device shadows are updated",
      "Each client updates the device shadow of a thing of its own, bench-I, whose desired state "
      "differs from what it reports, and waits for the answers. Latency is the time to "
-     "…/update/accepted. The shadows stay on the broker.",
+     "…/update/accepted; a rejection is a failure. The shadows stay on the broker. One shadow "
+     "alone: --clients 1 --window 1.",
      Shape::shadows, Presence::there, 1000, 1000},
     {"shadow-gets", "Device shadows are read",
      "Each client asks for the device shadow of a thing of its own, bench-I, and waits for the "
-     "answers. Latency is the time to …/get/accepted. The shadows stay on the broker.",
+     "answers. Latency is the time to …/get/accepted; a rejection is a failure. The shadows stay "
+     "on the broker.",
      Shape::shadow_gets, Presence::there, 1000, 1000},
     {"fill", "Queues of sessions that are away",
      "Makes sessions, each with a subscription, leaves, and publishes to them in turn. Sessions "
@@ -312,6 +314,8 @@ int run_kind(const Kind& kind, Words words) {
   line.clear();
   if (!report) return fail("gnomon bench " + name, report.error());
   std::cout << (given.json ? as_json(name, *report) : as_table(name, *report)) << std::flush;
+  if (!report->rejection.empty())
+    std::cerr << "gnomon bench " << name << ": rejected, the first: " << report->rejection << '\n';
   return load.shape == Shape::connections || report->complete() ? exit_done : exit_failed;
 }
 

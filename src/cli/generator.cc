@@ -173,11 +173,15 @@ void Generator::on_publish(LoadClient& client, const Frame& frame) {
     answer(client, frame.qos() == 1 ? 0x40 : 0x50, read_u16(body, at));  // PUBACK, PUBREC
     at += 2;
   }
-  if (shadows()) return on_shadow(client, as_text(body.subspan(2, read_u16(body, 0))));
   if (options().version == mqtt::Version::v5) {
     std::size_t properties = 0;
     if (!read_variable(body, at, properties)) return;
     at += properties;
+  }
+  if (shadows()) {
+    if (at > body.size()) return;
+    const std::string_view text = as_text(body);
+    return on_shadow(client, text.substr(2, read_u16(body, 0)), text.substr(at));
   }
   Stamp stamp;
   if (at + sizeof stamp > body.size()) return;

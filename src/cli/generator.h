@@ -92,7 +92,7 @@ class Generator {
   void make_shadows();
   void run_shadows();
   bool set_up_shadows();
-  void on_shadow(LoadClient& client, std::string_view topic);
+  void on_shadow(LoadClient& client, std::string_view topic, std::string_view document);
 
   // ---- generator.cc: turns, packets, publishing
   // Takes turns until `done()`, or until something failed, or until `progress` has stayed the same

@@ -108,12 +108,15 @@ struct LoadReport {
 
   // shadows: `delivered` is what was accepted, `latency` the time to the answer
   std::uint64_t rejected = 0;
+  std::string rejection;  // the first
 
-  // In a mesh, refusing is what a broker should do.
+  // In a mesh, refusing is what a broker should do. Shadows that nobody answers for show nothing.
   [[nodiscard]] bool complete() const {
     if (options.shape == Shape::mesh)
       return lost == 0 && out_of_order == 0 && wrong_acks == 0 && closed == 0 &&
              bystander_lost == 0;
+    const bool shadows = options.shape == Shape::shadows || options.shape == Shape::shadow_gets;
+    if (shadows && delivered == 0) return false;
     return delivered == expected && rejected == 0 && out_of_order == 0 && unacknowledged == 0 &&
            refused == 0 && wrong_acks == 0 && closed == 0;
   }

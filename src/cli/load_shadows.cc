@@ -1,4 +1,6 @@
 // Generator: the load of device shadows.
+#include <array>
+
 #include "cli/generator.h"
 
 namespace gnomon::cli {
@@ -44,13 +46,27 @@ Numbered report(std::size_t bytes) {
   return document;
 }
 
+constexpr std::string_view token_name = R"("clientToken":")";
+
 Numbered question() {
   Numbered document;
-  document += R"({"clientToken":")";
+  document += "{";
+  document += token_name;
   document.number();
   document += R"("})";
   return document;
 }
+
+// Whether an answer is to that request; nothing in the shadow itself is called as the token is.
+bool answers(std::string_view document, std::uint64_t request) {
+  const std::size_t at = document.rfind(token_name);
+  if (at == std::string_view::npos) return false;
+  std::array<char, topic_digits> token;
+  write_number(token.data(), request % topics_max);
+  return document.substr(at + token_name.size()).starts_with({token.data(), token.size()});
+}
+
+constexpr std::uint64_t set_up_at_once = 1000;  // of how many clients ever: no broker has too much
 
 }  // namespace
 
@@ -79,17 +95,22 @@ void Generator::make_shadows() {
 // Each shadow is there, and what it is to be; false: not all of them.
 bool Generator::set_up_shadows() {
   publishing_ = true;
-  for (LoadClient* client : publishers_) pump(*client);
   const std::uint64_t all = publishers_.size();
+  std::size_t begun = 0;
   run_until("setting up", report_.delivered, delivery_stall, [&] {
-    return report_.delivered + report_.rejected >= all &&
-           (options().qos == 0 || acknowledged_ >= all);
+    for (; begun < all && begun < report_.delivered + set_up_at_once; ++begun)
+      pump(*publishers_[begun]);
+    return report_.closed > 0 || report_.rejected > 0 ||
+           (report_.delivered >= all && (options().qos == 0 || acknowledged_ >= all));
   });
   publishing_ = false;
   if (!failure_ && report_.delivered < all) {
-    failure_ = Error{Code::unavailable,
-                     "only " + std::to_string(report_.delivered) + " of " + std::to_string(all) +
-                         " shadows could be set up: no answer on …/shadow/update/accepted"};
+    const std::string why = report_.rejected > 0 ? "rejected: " + report_.rejection
+                            : report_.closed > 0 ? "the broker has closed a connection"
+                                                 : "no answer on …/shadow/update/accepted";
+    failure_ =
+        Error{Code::unavailable, "only " + std::to_string(report_.delivered) + " of " +
+                                     std::to_string(all) + " shadows could be set up: " + why};
   }
   return !failure_;
 }
@@ -110,15 +131,18 @@ void Generator::run_shadows() {
   publish();
 }
 
-// Answers come in the order of the requests: this one is for the oldest that has none.
-void Generator::on_shadow(LoadClient& client, std::string_view topic) {
+// Answers come in the order of the requests: this one is for the oldest that has none, or else
+// something was lost, repeated or overtaken.
+void Generator::on_shadow(LoadClient& client, std::string_view topic, std::string_view document) {
   if (client.delivered == client.sent) return;  // nothing is asked: somebody else's
+  if (!answers(document, client.delivered)) ++report_.out_of_order;
   report_.latency.add(clock_.now() - client.asked[client.delivered % client.asked.size()]);
   ++client.delivered;
   if (topic.ends_with("/accepted")) {
     ++report_.delivered;
   } else {
     ++report_.rejected;
+    if (report_.rejection.empty()) report_.rejection = document;
   }
   credit(client);
 }

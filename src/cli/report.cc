@@ -155,8 +155,10 @@ void add_shadows(const LoadReport& report, std::vector<Figure>& figures) {
   figures.push_back({"rejected", "rejected", number(report.rejected), 0});
   figures.push_back({"lost", "without an answer",
                      number(report.expected) - number(report.delivered + report.rejected), 0});
+  figures.push_back({"out_of_order", "answers out of order", number(report.out_of_order), 0});
   figures.push_back({"unacknowledged", "unacknowledged", number(report.unacknowledged), 0});
   figures.push_back({"refused", "refused by the broker", number(report.refused), 0});
+  figures.push_back({"wrong_acks", "PUBACKs out of order", number(report.wrong_acks), 0});
   figures.push_back({"closed", "connections closed by the broker", number(report.closed), 0});
   if (report.options.pid != 0)
     figures.push_back({"resident_peak", "resident peak, bytes", number(report.resident_peak), 0});

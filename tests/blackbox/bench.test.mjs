@@ -1,8 +1,9 @@
 // gnomon bench: that each load reaches its end, counts what it says, and leaves what it should.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { run } from '../harness/server.mjs';
+import { run, start } from '../harness/server.mjs';
 import { suite } from '../harness/suite.mjs';
 
 // A load to its end: its figures.
@@ -79,7 +80,8 @@ suite('gnomon bench', (test) => {
         const before = await w.server.metrics();
         const figures = await bench(w, load, ['-q', qos, '-V', version, '--clients', 7, '--messages', 200,
           '--window', 3]);
-        for (const key of ['rejected', 'lost', 'unacknowledged', 'refused', 'closed']) {
+        for (const key of ['rejected', 'lost', 'out_of_order', 'unacknowledged', 'refused', 'wrong_acks',
+          'closed']) {
           assert.equal(figures[key], 0, key);
         }
         assert.deepEqual([figures.published, figures.accepted], [200, 200]);
@@ -91,6 +93,23 @@ suite('gnomon bench', (test) => {
         assert.deepEqual([requests('update'), requests('get')], [updates, 207 - updates]);
       }
     }
+  });
+
+  test('a shadow that is gone: what is rejected is a failure, and shown', async (w) => {
+    const shadow = '$aws/things/bench-0/shadow/';
+    const other = await w.raw(5);
+    await other.subscribe({ filter: `${shadow}get/accepted`, qos: 0 });
+    const load = run(['bench', 'shadow-gets', '--broker', `127.0.0.1:${w.server.port}`, '--json',
+      '--clients', '1', '--window', '1', '--seconds', '2']);
+    await other.message();  // it gets its shadow now
+    other.handler = () => {};
+    other.publish(`${shadow}delete`, '');
+    const { code, stdout, stderr } = await load;
+    assert.equal(code, 1, stdout);
+    const { published, accepted, rejected, lost } = JSON.parse(stdout);
+    assert.ok(accepted > 0 && rejected > 0);
+    assert.deepEqual([accepted + rejected, lost], [published, 0]);
+    assert.match(stderr, /rejected, the first: \{.*404/);
   });
 
   test('latency and connections', async (w) => {
@@ -108,6 +127,19 @@ describe('gnomon bench, without a broker', () => {
     const { code, stderr } = await run(['bench', 'pairs', '--broker', '127.0.0.1:1', '--json']);
     assert.equal(code, 1);
     assert.match(stderr, /refused/);
+  });
+
+  it('a forwarder has no shadows: 1, and why', async () => {
+    const floor = start(['bench', 'floor', '--listen', '127.0.0.1:0']);
+    try {
+      const [line] = await once(floor.process.stdout, 'data');
+      const { code, stdout, stderr } = await run(
+        ['bench', 'shadows', '--broker', JSON.parse(line).mqtt, '--json', '--clients', '2']);
+      assert.deepEqual([code, stdout], [1, '']);
+      assert.match(stderr, /only 0 of 2 shadows could be set up: no answer/);
+    } finally {
+      floor.process.kill('SIGKILL');
+    }
   });
 
   it('sync tells what the disk takes, and leaves nothing', async () => {
