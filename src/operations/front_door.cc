@@ -1,5 +1,6 @@
 #include "operations/front_door.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <exception>
@@ -61,7 +62,16 @@ ApiError refuse_key(const api::Service& service, const iam::KeyRefusal& refusal)
   return api::common_error(service, fault, refusal.message);
 }
 
-ApiError deny(const api::Service& service, const iam::Caller& caller, std::string_view action,
+// As the operation's model has it, if it has a name for that: DeleteConnection of iot-data.
+ApiError denied(const api::Operation& operation, std::string message) {
+  constexpr std::string_view forbidden = "ForbiddenException";
+  const bool named = std::ranges::any_of(
+      operation.errors, [&](const api::ErrorShape* error) { return error->name == forbidden; });
+  return named ? api::modelled_error(*operation.service, forbidden, std::move(message))
+               : api::common_error(*operation.service, Fault::denied, std::move(message));
+}
+
+ApiError deny(const api::Operation& operation, const iam::Caller& caller, std::string_view action,
               std::string_view resource, policy::Verdict verdict) {
   std::string message = "User: " + caller.arn + " is not authorized to perform: ";
   message.append(action).append(" on resource: ").append(resource);
@@ -72,7 +82,7 @@ ApiError deny(const api::Service& service, const iam::Caller& caller, std::strin
   } else {
     message.append(" because no policy allows the ").append(action).append(" action");
   }
-  return api::common_error(service, Fault::denied, std::move(message));
+  return denied(operation, std::move(message));
 }
 
 // The keys that every request has, whatever is asked.
@@ -225,8 +235,8 @@ std::optional<ApiError> FrontDoor::authorise_device(Visit& visit) const {
           .action = action, .resource = resource, .keys = view, .now = visit.now};
       if (auto denial =
               setup_.world.devices.ask(*visit.device, visit.comes, "call_denied", request)) {
-        return api::common_error(*visit.service,
-                                 denial->trouble ? Fault::unavailable : Fault::denied, denial->why);
+        return denial->trouble ? api::common_error(*visit.service, Fault::unavailable, denial->why)
+                               : denied(*visit.call.operation, denial->why);
       }
     }
   }
@@ -274,7 +284,7 @@ std::optional<ApiError> FrontDoor::authorise(Visit& visit) const {
                                                               .now = visit.now,
                                                               .principal = {}});
       if (verdict == policy::Verdict::allowed) continue;
-      error = deny(*visit.service, caller, action, resource, verdict);
+      error = deny(*visit.call.operation, caller, action, resource, verdict);
       break;
     }
     keys.cut(of_call);

@@ -8,7 +8,7 @@ import * as data from '@aws-sdk/client-iot-data-plane';
 import * as iot from '@aws-sdk/client-iot';
 import { dataClient, iamClient, iotArn, iotClient, policyOf } from '../harness/aws.mjs';
 import { deviceCertificate, rootOf } from '../harness/certificates.mjs';
-import { collectClients, keyEnvironment, ways } from '../harness/clients.mjs';
+import { clientKey, collectClients, keyEnvironment, ways } from '../harness/clients.mjs';
 import * as codec from '../harness/codec.mjs';
 import { Raw } from '../harness/raw.mjs';
 import { Server } from '../harness/server.mjs';
@@ -244,7 +244,7 @@ describe('presence of devices', { timeout: 120_000 }, () => {
   before(async () => {
     server = await Server.start({ listeners: true, shards: 3,
       env: { GNOMON_LOCAL: 'true', ...keyEnvironment } });
-    things = iotClient(server);
+    things = iotClient(server, { key: clientKey });
     root = await Raw.open(server.port, { v: 5 });
     await root.connect({ v: 5, id: unique('root') });
   });

@@ -19,6 +19,7 @@ const host = 'localhost';
 const region = 'us-east-1';
 // What the clients sign with, and the environment of a server that knows it.
 const key = { id: 'AKIDEXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+export const clientKey = { AccessKeyId: key.id, SecretAccessKey: key.secret };
 export const keyEnvironment = { GNOMON_ACCESS_KEY_ID: key.id, GNOMON_SECRET_ACCESS_KEY: key.secret };
 
 // Resolves with the first `event` of an emitter, rejects with its first one of `failures`.
@@ -111,7 +112,7 @@ async function openSdk5(builder, port, ca) {
   });
   const end = async () => {
     const stopped = first(client, 'stopped', []);
-    client.stop();
+    client.stop({ reasonCode: 0 });  // a DISCONNECT, which it sends only if it is given one
     await stopped;
     client.close();
   };
